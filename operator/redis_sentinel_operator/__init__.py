@@ -1,0 +1,1 @@
+"""A Kubernetes operator for Redis Sentinel on machines outside Kubernetes."""

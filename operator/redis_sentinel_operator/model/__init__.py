@@ -1,0 +1,1 @@
+"""Frozen data that walks between the rooms; standard library only."""

@@ -1,0 +1,37 @@
+"""What sentinels said: hints and records, never a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelEvent:
+    """One published message of one sentinel. `at` is seconds since the epoch when we received it.
+
+    `payload` is scrubbed (`+set` carries passwords on Redis before 6.2.8). `master_name` "" when it names none.
+    """
+
+    sentinel: str  # host name
+    at: float
+    channel: str
+    payload: str
+    master_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """One entry of status.failovers; times are RFC 3339 with milliseconds, "" while not reached."""
+
+    from_host: str
+    to_host: str
+    cause: str  # Failure | Requested
+    at: str
+    detected: str = ""
+    elected: str = ""
+    promoted: str = ""
+    switched: str = ""
+    published: str = ""
+    config_epoch: int = 0
+    result: str = ""  # "", Succeeded, Aborted
+    message: str = ""

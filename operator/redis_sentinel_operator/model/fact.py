@@ -1,0 +1,252 @@
+"""What was read from the hosts. A fact is Known or Unknown; unknown is not absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T]):
+    """The value was read."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The value could not be read; `message` is a sentence that says why, `reason` a condition's reason."""
+
+    message: str
+    reason: str = "HostUnreachable"
+
+
+Fact: TypeAlias = Known[T] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class OsFacts:
+    """/etc/os-release."""
+
+    id: str
+    version_id: str
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file of the host. `text` may hold passwords: it is never shown."""
+
+    path: str
+    mode: int
+    owner: str
+    group: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """A systemd unit, in systemd's words (`systemctl show`)."""
+
+    name: str
+    load: str  # loaded, not-found, masked ...
+    active: str  # active, inactive, failed, activating, deactivating
+    enabled: str  # enabled, disabled, static, masked, "" when there is none
+    main_pid: int = 0
+
+    @property
+    def installed(self) -> bool:
+        """Whether systemd has the unit."""
+        return self.load == "loaded"
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs or is about to."""
+        return self.active in ("active", "activating", "reloading")
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallFacts:
+    """What lets packets in. Ports are written as firewalld does: `6379/tcp`."""
+
+    backend: Literal["firewalld", "iptables", "none"]
+    zone: str = ""
+    runtime: frozenset[str] = frozenset()
+    permanent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A dump or append-only file in the data directory; size in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A redis-server or redis-sentinel process. `unit` is its systemd unit, "" when started by hand."""
+
+    pid: int
+    name: str  # redis-server, redis-sentinel, valkey-server ...
+    unit: str
+    sentinel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who listens on one of our ports."""
+
+    port: int
+    process: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """/var/lib/redis-sentinel-operator/state.json: who owns the host.
+
+    `owner` is `<uid of kube-system>/<namespace>/<name>`; `keys` the config keys that we set.
+    """
+
+    owner: str
+    bootstrap_id: str = ""
+    lease_epoch: int = 0
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLink:
+    """A replica as its master's ROLE shows it."""
+
+    address: str
+    port: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """A redis that answers. Replication in ROLE's and INFO's words; `config` is CONFIG GET of the declared keys."""
+
+    version: str
+    run_id: str
+    process_id: int
+    role: Literal["master", "slave", "sentinel"]
+    uptime: int
+    config_file: str = ""
+    loading: bool = False
+    keys: int = 0  # DBSIZE over all databases
+    offset: int = 0
+    replicas: tuple[ReplicaLink, ...] = ()  # of a master
+    master_address: str = ""  # of a replica
+    master_port: int = 0
+    link: str = ""  # master_link_status: up | down
+    syncing: bool = False
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A redis that answers but does not let us in (NOAUTH, WRONGPASS, DENIED); `message` is its answer, scrubbed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaView:
+    """A replica as a sentinel sees it (SENTINEL SLAVES)."""
+
+    address: str
+    port: int
+    flags: frozenset[str]
+    link: str  # ok | err
+    priority: int
+    offset: int
+    master_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """Another sentinel as a sentinel sees it (SENTINEL SENTINELS); `id` is its 40 hex digits."""
+
+    id: str
+    address: str
+    port: int
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelView:
+    """What one sentinel says of our master.
+
+    `address`/`port` is its vote: GET-MASTER-ADDR-BY-NAME. `told_address` is what SENTINEL MASTER shows: the *old* master during
+    a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr there).
+    Times in milliseconds. `quorum_ok` is CKQUORUM's answer, None when not asked.
+    """
+
+    address: str
+    port: int
+    told_address: str
+    config_epoch: int
+    flags: frozenset[str]
+    quorum: int
+    down_after: int
+    failover_timeout: int
+    parallel_syncs: int
+    num_slaves: int
+    num_other_sentinels: int
+    replicas: tuple[ReplicaView, ...] = ()
+    peers: tuple[PeerView, ...] = ()
+    quorum_ok: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelFacts:
+    """A sentinel that answers. `view` is None when it does not know our master name; `masters` are the names it knows."""
+
+    version: str
+    run_id: str
+    process_id: int
+    tilt: bool
+    masters: tuple[str, ...]
+    view: SentinelView | None
+    config_file: str = ""
+    my_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """All that was read of one host in one pass.
+
+    `redis` and `sentinel`: Known(None) = proved not to run (nobody listens), Known(Denied) = answers but refuses us.
+    `files` holds the paths that were asked for; None = proved absent. `units` by unit name.
+    """
+
+    name: str
+    address: str
+    os: Fact[OsFacts]
+    packages: Fact[Mapping[str, str]]  # name -> version-release, only redis-like packages
+    files: Fact[Mapping[str, FileFacts | None]]
+    units: Fact[Mapping[str, UnitFacts]]
+    firewall: Fact[FirewallFacts]
+    data: Fact[tuple[DataFile, ...]]
+    processes: Fact[tuple[Process, ...]]
+    listeners: Fact[tuple[Listener, ...]]
+    claim: Fact[Claim | None]
+    redis: Fact[RedisFacts | Denied | None]
+    sentinel: Fact[SentinelFacts | Denied | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """One reading of all declared hosts, by host name. `at` is time.monotonic() when the reading began."""
+
+    hosts: Mapping[str, HostFacts]
+    at: float
+
+    def unreadable(self) -> Mapping[str, Unknown]:
+        """The hosts that the SSH probe could not read, with the reason (their os fact is the witness)."""
+        return {name: host.os for name, host in self.hosts.items() if isinstance(host.os, Unknown)}

@@ -1,0 +1,53 @@
+"""What a pass did and found: from reconcile to the board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.step import Plan, Step
+from redis_sentinel_operator.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How a step ended; `message` is a sentence without secrets, `seconds` how long it took."""
+
+    step: Step
+    ok: bool
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the resource as it is cannot be acted on (Stalled, Blocked): reason and message of the condition.
+
+    `condition` is the condition type that carries it beside Ready and Stalled.
+    """
+
+    condition: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One pass. `sentence` says what it decided; `generation` is the spec's that was acted on."""
+
+    generation: int
+    facts: ClusterFacts | None
+    verdict: Verdict | None
+    plan: Plan
+    results: tuple[StepResult, ...]
+    sentence: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the loop does next: the sentence is logged and published, the next pass is due in `requeue_after` seconds."""
+
+    sentence: str
+    requeue_after: float
+    changed: bool = False

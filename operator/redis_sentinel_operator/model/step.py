@@ -1,0 +1,178 @@
+"""A change on one host as data: the plan is a tuple of these, apply does them, the audit prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+from redis_sentinel_operator.model.secret import Secret
+
+
+class Impact(IntEnum):
+    """What a change does to clients, mildest first."""
+
+    NONE = 0
+    RELOAD = 1
+    RESTART = 2
+    FAILOVER = 3
+
+
+class Need(StrEnum):
+    """What must be true right before a step; checked again by the pass before each step."""
+
+    CLAIM = "claim"  # the host is claimed by us (every step but the claim itself)
+    CONFIRMED = "confirmed"  # a master is Confirmed and no failover or o_down anywhere
+    CALM = "calm"  # the full gate: all sentinels agree, quorum, no flags, settled, links up
+
+
+@dataclass(frozen=True, slots=True)
+class TakeClaim:
+    """Write the owner into state.json."""
+
+    owner: str
+    bootstrap_id: str
+    force: bool = False  # act adopt-claim
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPackage:
+    """yum install; `version` None = whatever the repositories give."""
+
+    name: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditConf:
+    """Set directives of redis.conf one by one, the rest of the file stays; a value is written quoted as needed.
+
+    `remove` are directives whose lines go. Mode 0640, owner redis:root, replaced atomically.
+    """
+
+    path: str
+    directives: Mapping[str, str | Secret]
+    remove: tuple[str, ...] = ()
+    owner: str = "redis"
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSentinelConf:
+    """Write sentinel.conf whole: only where there is no sentinel state worth keeping."""
+
+    path: str
+    text: Secret
+    owner: str = "redis"
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDropIn:
+    """Write a unit drop-in of ours and daemon-reload."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartUnit:
+    """systemctl start --no-block, then prove it by PING on the port."""
+
+    unit: str
+    port: int
+    sentinel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnableUnit:
+    """systemctl enable, nothing started."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPorts:
+    """Open TCP ports in firewalld, runtime and permanent apart, no reload; or in iptables."""
+
+    backend: str
+    zone: str
+    runtime: tuple[int, ...]
+    permanent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSet:
+    """CONFIG SET on the running redis, proved by CONFIG GET."""
+
+    values: Mapping[str, str | Secret]
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelSet:
+    """SENTINEL SET of our master on one sentinel, proved by SENTINEL MASTER."""
+
+    master_name: str
+    values: Mapping[str, str]
+    port: int
+
+
+Action: TypeAlias = (
+    TakeClaim
+    | InstallPackage
+    | EditConf
+    | WriteSentinelConf
+    | WriteDropIn
+    | StartUnit
+    | EnableUnit
+    | OpenPorts
+    | ConfigSet
+    | SentinelSet
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change: on which host, what, why, with which impact and needs.
+
+    `what` and `why` are sentences of the audit line and of status.plan and hold no secret. Steps of equal `stage` on different hosts may
+    run at the same time, lower stages first; on one host the order of the plan holds.
+    """
+
+    host: str
+    what: str
+    why: str
+    action: Action
+    stage: int
+    impact: Impact = Impact.NONE
+    needs: frozenset[Need] = frozenset({Need.CLAIM})
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDrift:
+    """A directive that is not as declared; `pending_restart`: written, but the running server has another value."""
+
+    key: str
+    want: str
+    have: str
+    pending_restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, or why nothing may be done.
+
+    `waiting` holds sentences for what is left undone on purpose (a transition, an unreadable host, a dead master that
+    waits for the switch). A plan is `settled` when there is neither.
+    """
+
+    steps: tuple[Step, ...] = ()
+    waiting: tuple[str, ...] = ()
+    drift: Mapping[str, tuple[ConfigDrift, ...]] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all is as declared."""
+        return not self.steps and not self.waiting

@@ -1,0 +1,55 @@
+"""The operator's numbers: all waits, deadlines and limits, overridable by environment (RSO_<NAME>).
+
+Units are seconds unless the name says otherwise. They are shown as gauges in /metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator waits for and how long."""
+
+    resync: float = 60.0
+    resync_jitter: float = 0.1  # share of resync
+    connect_timeout: float = 5.0
+    probe_timeout: float = 10.0
+    resp_timeout: float = 3.0
+    step_timeout: float = 60.0
+    package_timeout: float = 600.0
+    pass_timeout: float = 900.0
+    follower_poll: float = 10.0
+    follower_silence: float = 5.0  # a sentinel that answers nothing for so long is said to be away
+    settle_min: float = 10.0  # settle time = max(settle_min, 2 x down-after)
+    backoff_min: float = 1.0
+    backoff_max: float = 60.0
+    fact_max_age: float = 15.0  # a step is not begun on older facts; the pass reads again
+    lease_duration: float = 15.0
+    lease_renew_deadline: float = 10.0
+    lease_retry: float = 2.0
+    delete_timeout: float = 10.0
+    ssh_threads: float = 64.0
+    http_port: float = 8080.0
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Return the settings with each `RSO_<NAME>` of the environment applied.
+
+    Raises:
+        ValueError: a value is no number, or an RSO_ name is unknown; the message names it.
+    """
+    known = {f"RSO_{field.name.upper()}": field.name for field in fields(Settings)}
+    values: dict[str, float] = {}
+    for key, text in environment.items():
+        if not key.startswith("RSO_"):
+            continue
+        if key not in known:
+            raise ValueError(f"{key} is no setting; known are {', '.join(sorted(known))}")
+        try:
+            values[known[key]] = float(text)
+        except ValueError:
+            raise ValueError(f"{key}={text!r} is no number of seconds") from None
+    return Settings(**values)
