@@ -182,8 +182,8 @@ class PeerView:
 class SentinelView:
     """What one sentinel says of our master.
 
-    `address`/`port` is its vote: GET-MASTER-ADDR-BY-NAME. `told_address` is what SENTINEL MASTER shows: the *old* master during
-    a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr there).
+    `address`/`port` is its vote: GET-MASTER-ADDR-BY-NAME. `told_address` is what SENTINEL MASTER shows: the *old*
+    master during a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr there).
     Times in milliseconds. `quorum_ok` is CKQUORUM's answer, None when not asked.
     """
 
@@ -205,7 +205,7 @@ class SentinelView:
 
 @dataclass(frozen=True, slots=True)
 class SentinelFacts:
-    """A sentinel that answers. `view` is None when it does not know our master name; `masters` are the names it knows."""
+    """A sentinel that answers. `view` is None when it does not know our master name; `masters` are those it knows."""
 
     version: str
     run_id: str

@@ -46,7 +46,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the loop does next: the sentence is logged and published, the next pass is due in `requeue_after` seconds."""
+    """What the loop does next: the sentence is logged and published, the next pass is in `requeue_after` seconds."""
 
     sentence: str
     requeue_after: float

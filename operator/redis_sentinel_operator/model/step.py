@@ -137,8 +137,8 @@ Action: TypeAlias = (
 class Step:
     """One change: on which host, what, why, with which impact and needs.
 
-    `what` and `why` are sentences of the audit line and of status.plan and hold no secret. Steps of equal `stage` on different hosts may
-    run at the same time, lower stages first; on one host the order of the plan holds.
+    `what` and `why` are sentences of the audit line and of status.plan and hold no secret. Steps of equal `stage` on
+    different hosts may run at the same time, lower stages first; on one host the order of the plan holds.
     """
 
     host: str

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A majority of the spec's sentinels votes for this address at the highest config epoch and ROLE there says master."""
+    """A majority of the spec's sentinels votes for it at the highest config epoch and ROLE there says master."""
 
     host: str
     address: str
@@ -40,6 +40,16 @@ class MasterRecord:
     withdrawn_since: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BootstrapRecord:
+    """status.bootstrap: our one bootstrap of this resource. Times are RFC 3339; `completed_at` "" while it goes on."""
+
+    id: str
+    master: str
+    started_at: str
+    completed_at: str = ""
+
+
 class Situation(StrEnum):
     """Which of the few lives a cluster is in; decides what the plan may hold at all."""
 
@@ -64,8 +74,8 @@ class Finding:
 class Verdict:
     """All that the judge says of one reading.
 
-    `transition` holds a sentence for each sign that sentinel is at work (s_down/o_down of the master, a failover, tilt, a switch
-    younger than the settle time); while it is not empty nothing is planned that may disturb.
+    `transition` holds a sentence for each sign that sentinel is at work (s_down/o_down of the master, a failover, tilt,
+    a switch younger than the settle time); while it is not empty nothing is planned that may disturb.
     """
 
     master: Mastership
