@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redis_sentinel_operator.model.fact import ClusterFacts
-from redis_sentinel_operator.model.step import Plan, Step
+from redis_sentinel_operator.model.step import Plan, Refusal, Step
 from redis_sentinel_operator.model.verdict import Verdict
+
+__all__ = ["Outcome", "Refusal", "Report", "StepResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +19,6 @@ class StepResult:
     ok: bool
     message: str
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the resource as it is cannot be acted on (Stalled, Blocked): reason and message of the condition.
-
-    `condition` is the condition type that carries it beside Ready and Stalled.
-    """
-
-    condition: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class TakeClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseClaim:
+    """Remove the owner from state.json: the host is nobody's again (deletionPolicy Retain)."""
+
+
+@dataclass(frozen=True, slots=True)
 class InstallPackage:
     """yum install; `version` None = whatever the repositories give."""
 
@@ -121,6 +126,7 @@ class SentinelSet:
 
 Action: TypeAlias = (
     TakeClaim
+    | ReleaseClaim
     | InstallPackage
     | EditConf
     | WriteSentinelConf
@@ -161,18 +167,32 @@ class ConfigDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the resource as it is cannot be acted on (Stalled, Blocked): reason and message of the condition.
+
+    `condition` is the condition type that carries it beside Ready and Stalled.
+    """
+
+    condition: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do now, or why nothing may be done.
 
     `waiting` holds sentences for what is left undone on purpose (a transition, an unreadable host, a dead master that
-    waits for the switch). A plan is `settled` when there is neither.
+    waits for the switch). `refusal` is set when the hosts show that the resource may not be acted on (foreign data, a changed
+    password): then there are no steps. A plan is `settled` when there is none of them.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     drift: Mapping[str, tuple[ConfigDrift, ...]] = field(default_factory=dict)
+    refusal: Refusal | None = None
 
     @property
     def settled(self) -> bool:
         """Whether all is as declared."""
-        return not self.steps and not self.waiting
+        return not self.steps and not self.waiting and self.refusal is None

@@ -1,0 +1,184 @@
+"""One pass: observe, judge, publish, plan, apply what may be done now, report.
+
+A pass is level-triggered: it acts on what it reads now and remembers nothing. What a step makes possible (a file that a package
+brings, a redis that has been started) is planned by the next pass, which follows at once while there is something to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from redis_sentinel_operator import logs
+from redis_sentinel_operator.apply.executor import Guard, execute
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.errors import OperatorError
+from redis_sentinel_operator.judge.gate import why_not
+from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
+from redis_sentinel_operator.model.step import Plan, Step
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
+from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.plan.order import PlanContext, plan
+from redis_sentinel_operator.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass works with.
+
+    `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being deleted, or
+    a sentinel said something since `since` (time.monotonic()) that makes the facts old.
+    """
+
+    desired: Desired
+    links: Mapping[str, HostLink]
+    board: Board
+    guard: Guard
+    settings: Settings
+    since_switch: float
+    interrupted: Callable[[float], str | None]
+    refusal: Refusal | None = None
+    adopt_claim: bool = False
+
+    @property
+    def hands_off(self) -> bool:
+        """Whether this pass only reads and tells."""
+        return self.refusal is not None or self.desired.management != "Full"
+
+
+async def reconcile(this: Pass) -> Outcome:
+    """Run one pass and publish its report; return what it decided and when the next is due."""
+    facts = await gather(this.desired, this.links, this.settings)
+    verdict = _judge(this, facts)
+    this.board.confirm(verdict.master, _sentinels(facts))
+    verdict = await _begin_bootstrap(this, facts, verdict)
+    todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
+    refusal = this.refusal or todo.refusal
+    results: tuple[StepResult, ...] = ()
+    if not this.hands_off and refusal is None:
+        results = await _carry_out(this, facts, verdict, todo)
+        _complete_bootstrap(this, verdict, todo)
+    sentence = _sentence(this, verdict, todo, results, refusal)
+    this.board.report(
+        Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired
+    )
+    return Outcome(sentence, _requeue(this, todo, results, refusal), changed=any(result.ok for result in results))
+
+
+def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
+    context = JudgeContext(this.guard.owner, this.board.bootstrap, this.since_switch)
+    return judge(this.desired, facts, this.board.last_master, context)
+
+
+def _sentinels(facts: ClusterFacts) -> Mapping[str, object]:
+    return {name: host.sentinel for name, host in facts.hosts.items()}
+
+
+async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
+    """Store which master a bare cluster gets before anything is done: a killed operator must resume with the same."""
+    if verdict.situation is not Situation.BARE or this.hands_off or this.interrupted(facts.at):
+        return verdict
+    if this.board.bootstrap is None:
+        this.board.begin_bootstrap(uuid.uuid4().hex, this.desired.initial_master)
+        await this.board.flush()
+    return _judge(this, facts)
+
+
+def _complete_bootstrap(this: Pass, verdict: Verdict, todo: Plan) -> None:
+    record: BootstrapRecord | None = this.board.bootstrap
+    if record and not record.completed_at and todo.settled and isinstance(verdict.master, Confirmed):
+        this.board.complete_bootstrap()
+
+
+async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> tuple[StepResult, ...]:
+    """Do the steps stage by stage, hosts of a stage at the same time; the first failure or refusal ends the round."""
+    results: list[StepResult] = []
+    stopped = asyncio.Event()
+
+    async def one_host(steps: Iterable[Step]) -> None:
+        for step in steps:
+            if stopped.is_set() or _may_not(this, facts, verdict, step):
+                stopped.set()
+                return
+            result = await _do(this, step)
+            results.append(result)
+            if not result.ok:
+                stopped.set()
+
+    ordered = sorted(todo.steps, key=lambda step: step.stage)
+    for _, stage in groupby(ordered, key=lambda step: step.stage):
+        by_host: dict[str, list[Step]] = {}
+        for step in stage:
+            by_host.setdefault(step.host, []).append(step)
+        await asyncio.gather(*(one_host(steps) for steps in by_host.values()))
+        if stopped.is_set():
+            break
+    return tuple(results)
+
+
+def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> str | None:
+    """Why a step may not be begun now; everything it needs is asked again right before it."""
+    if time.monotonic() - facts.at > this.settings.fact_max_age:
+        return "what was read is too old to act on"
+    interruption = this.interrupted(facts.at)
+    if interruption:
+        return interruption
+    reasons = (why_not(need, step.host, this.desired, facts, verdict) for need in step.needs)
+    return next((reason for reason in reasons if reason), None)
+
+
+async def _do(this: Pass, step: Step) -> StepResult:
+    started = time.monotonic()
+    try:
+        result = await execute(step, this.links[step.host], this.desired, this.guard, this.settings)
+    except OperatorError as error:
+        result = StepResult(step, False, str(error), time.monotonic() - started)
+    logs.audit(
+        str(this.desired.ref),
+        step.host,
+        step.what,
+        step.why,
+        step.impact.name.capitalize(),
+        "done" if result.ok else f"failed: {result.message}",
+    )
+    return result
+
+
+def _sentence(
+    this: Pass, verdict: Verdict, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None
+) -> str:
+    """Say in one sentence what the pass decided."""
+    failed = next((result for result in results if not result.ok), None)
+    if refusal:
+        return refusal.message
+    if failed:
+        return f"{failed.step.host}: {failed.step.what} failed: {failed.message}"
+    if results:
+        done = len(results)
+        return f"{done} of {len(todo.steps)} changes done, the last one on {results[-1].step.host}: {results[-1].step.what}"
+    if todo.steps and this.hands_off:
+        return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
+    if todo.waiting:
+        return todo.waiting[0]
+    if todo.steps:
+        return f"{len(todo.steps)} changes wait: {verdict.transition[0] if verdict.transition else 'reading again first'}"
+    return "all is as declared"
+
+
+def _requeue(this: Pass, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None) -> float:
+    """Return the seconds until the next pass: at once while work goes well, -1 = back off, else resync."""
+    if any(not result.ok for result in results):
+        return -1.0
+    if results:
+        return 0.0
+    if this.hands_off or refusal or todo.settled:
+        return this.settings.resync
+    return this.settings.waiting_poll
