@@ -15,7 +15,9 @@ OperatorError
 ├── NotOurHost                the host's claim names another owner, or a later lease epoch (exit 75 of the guard)
 ├── StepFailed                a change on a host did not succeed; the message says what the host answered
 ├── SpecRefused               the resource cannot be acted on; `.reason`, the message names field and mend
-└── LeaseLost                 this process may change nothing any more
+├── LeaseLost                 this process may change nothing any more
+├── ObjectReplaced            the resource is gone, or another object has its name (other uid)
+└── ApiUnavailable            the API server does not answer, or answers 5xx / 429: try again later
 
 Messages are sentences for a person at night and never hold a secret.
 """
@@ -107,3 +109,11 @@ class SpecRefused(OperatorError):
 
 class LeaseLost(OperatorError):
     """This process is not the operator any more."""
+
+
+class ObjectReplaced(OperatorError):
+    """The resource is gone, or another object has its name."""
+
+
+class ApiUnavailable(OperatorError):
+    """The API server does not answer now."""

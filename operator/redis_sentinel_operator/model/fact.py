@@ -183,7 +183,7 @@ class SentinelView:
     """What one sentinel says of our master.
 
     `address`/`port` is its vote: GET-MASTER-ADDR-BY-NAME. `told_address` is what SENTINEL MASTER shows: the *old*
-    master during a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr there).
+    master during a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr).
     Times in milliseconds. `quorum_ok` is CKQUORUM's answer, None when not asked.
     """
 

@@ -183,8 +183,8 @@ class Plan:
     """What to do now, or why nothing may be done.
 
     `waiting` holds sentences for what is left undone on purpose (a transition, an unreadable host, a dead master that
-    waits for the switch). `refusal` is set when the hosts show that the resource may not be acted on (foreign data, a changed
-    password): then there are no steps. A plan is `settled` when there is none of them.
+    waits for the switch). `refusal` is set when the hosts show that the resource may not be acted on (foreign data, a
+    changed password): then there are no steps. A plan is `settled` when there is none of them.
     """
 
     steps: tuple[Step, ...] = ()
