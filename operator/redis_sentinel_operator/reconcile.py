@@ -67,9 +67,7 @@ async def reconcile(this: Pass) -> Outcome:
         results = await _carry_out(this, facts, verdict, todo)
         _complete_bootstrap(this, verdict, todo)
     sentence = _sentence(this, verdict, todo, results, refusal)
-    this.board.report(
-        Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired
-    )
+    this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
     return Outcome(sentence, _requeue(this, todo, results, refusal), changed=any(result.ok for result in results))
 
 
@@ -169,7 +167,9 @@ def _sentence(
     if todo.waiting:
         return todo.waiting[0]
     if todo.steps:
-        return f"{len(todo.steps)} changes wait: {verdict.transition[0] if verdict.transition else 'reading again first'}"
+        return (
+            f"{len(todo.steps)} changes wait: {verdict.transition[0] if verdict.transition else 'reading again first'}"
+        )
     return "all is as declared"
 
 

@@ -1,0 +1,68 @@
+"""The act annotation: what a person asks for that is no state. `adopt-claim` is the only verb so far.
+
+`redis-sentinel-operator.io/act: "<verb> <arg> <RFC 3339 time>"`, `-` where there is no argument. Each act is answered once in status.acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+ANNOTATION = "redis-sentinel-operator.io/act"
+VERBS = ("adopt-claim",)
+MAX_AGE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act that is not answered yet. `refused` is the sentence why it will not be done, "" when it may."""
+
+    verb: str
+    arg: str
+    at: str
+    refused: str = ""
+
+
+def read_act(body: Mapping[str, Any], answered: frozenset[str], now: datetime) -> Act | None:
+    """Return the act of the annotation unless status.acts answers it already (`answered` holds their times)."""
+    metadata = body["metadata"]
+    text = (metadata.get("annotations") or {}).get(ANNOTATION)
+    if not text:
+        return None
+    words = text.split()
+    if len(words) != 3:
+        return _unanswered(Act("", "", text, _shape(text)), answered)
+    verb, arg, at = words
+    return _unanswered(Act(verb, arg, at, _why_refused(verb, at, metadata["creationTimestamp"], now)), answered)
+
+
+def _unanswered(act: Act, answered: frozenset[str]) -> Act | None:
+    return None if act.at in answered else act
+
+
+def _shape(text: str) -> str:
+    return (
+        f"{ANNOTATION} is {text[:100]!r}; write it as '<verb> <arg or -> <time>', "
+        "for example: adopt-claim - 2026-01-31T12:00:00Z"
+    )
+
+
+def _why_refused(verb: str, at: str, created: str, now: datetime) -> str:
+    if verb not in VERBS:
+        return f"{verb!r} is not supported yet; known acts: {', '.join(VERBS)}"
+    try:
+        asked = datetime.fromisoformat(at)
+        born = datetime.fromisoformat(created)
+    except ValueError:
+        return f"{at!r} is no RFC 3339 time; write it as 2026-01-31T12:00:00Z"
+    if asked.tzinfo is None:
+        return f"{at!r} has no time zone; write it as 2026-01-31T12:00:00Z"
+    if asked < born:
+        return "the act is older than the resource: annotate it again with the present time"
+    if now - asked > MAX_AGE:
+        return "the act is older than 10 minutes: annotate it again with the present time"
+    if asked - now > MAX_AGE:
+        return "the act's time is in the future: annotate it again with the present time"
+    return ""

@@ -1,0 +1,250 @@
+"""The life of one cluster: its connections, followers, wake-ups and deadlines.
+
+One `Cluster` lives as long as one object of the API server (one uid). Its loop runs passes; beside it `Listening` publishes a new
+master without waiting for any pass, and the board writes status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis_sentinel_operator.acts import Act, read_act
+from redis_sentinel_operator.apply.executor import Guard, execute
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.declared import Declared, read_declared
+from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced, OperatorError
+from redis_sentinel_operator.kube.client import KubeClient
+from redis_sentinel_operator.kube.lease import Lease
+from redis_sentinel_operator.kube.status import StatusWriter
+from redis_sentinel_operator.listening import Listening
+from redis_sentinel_operator.metrics import Metrics
+from redis_sentinel_operator.model.desired import ClusterRef, Desired
+from redis_sentinel_operator.model.report import Outcome, Report
+from redis_sentinel_operator.model.step import Plan, ReleaseClaim, Step
+from redis_sentinel_operator.reconcile import Pass, reconcile
+from redis_sentinel_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all clusters of the process share. `identity` is the uid of kube-system."""
+
+    kube: KubeClient
+    lease: Lease
+    settings: Settings
+    pool: ThreadPoolExecutor
+    metrics: Metrics
+    identity: str
+
+
+class Cluster:
+    """Keeps one RedisSentinelCluster true until it is told to stop."""
+
+    def __init__(self, ref: ClusterRef, services: Services) -> None:
+        self.ref = ref
+        self._services = services
+        self._settings = services.settings
+        self._woken = asyncio.Event()
+        self._why = "start"
+        self._declared = Declared(None, None, None)
+        self._links: dict[str, HostLink] = {}
+        self._board: Board | None = None
+        self._listening: Listening | None = None
+        self._ending = False
+        self._failures = 0
+
+    def wake(self, why: str) -> None:
+        """Ask for a pass now."""
+        self._why = why
+        self._woken.set()
+
+    async def run(self, ended: Callable[[], bool]) -> None:
+        """Run passes until `ended()`; returns as well when the object is gone or replaced."""
+        try:
+            body = await self._first_reading(ended)
+            if body is None:
+                return
+            writer = StatusWriter(self._services.kube, self.ref)
+            self._board = Board(self.ref, body.get("status") or {}, writer.write, lambda: datetime.now(UTC))
+            self._listening = Listening(self._board, self._settings, self.wake)
+            writing = asyncio.create_task(self._board.run(), name=f"board of {self.ref}")
+            try:
+                await self._loop(ended, writing)
+            finally:
+                writing.cancel()
+                await asyncio.wait({writing}, timeout=1.0)
+        finally:
+            self._ending = True
+            await self._close()
+
+    async def depart(self) -> None:
+        """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""
+        desired = self._declared.desired
+        if desired is None or desired.management == "Observe" or not self._services.lease.fresh():
+            return
+        guard = self._guard()
+        releases = [
+            execute(
+                Step(name, "give up the claim", "the resource was deleted", ReleaseClaim(), 0),
+                link,
+                desired,
+                guard,
+                self._settings,
+            )
+            for name, link in self._links.items()
+            if link.connected
+        ]
+        await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), timeout=1.0)
+
+    async def _first_reading(self, ended: Callable[[], bool]) -> Mapping[str, Any] | None:
+        while not ended():
+            try:
+                return await self._body()
+            except ApiUnavailable as error:
+                log.warning("%s: %s; reading it again in %.0f s", self.ref, error, self._settings.backoff_min)
+                await asyncio.sleep(self._settings.backoff_min)
+        return None
+
+    async def _body(self) -> Mapping[str, Any] | None:
+        """Return the object as it is now, None when it is gone or another has its name."""
+        body = await self._services.kube.get_cluster(self.ref.namespace, self.ref.name)
+        return body if body is not None and body["metadata"]["uid"] == self.ref.uid else None
+
+    async def _loop(self, ended: Callable[[], bool], writing: asyncio.Task[None]) -> None:
+        while not ended() and not writing.done():
+            self._woken.clear()
+            self._services.metrics.beat(str(self.ref))
+            started = time.monotonic()
+            try:
+                outcome = await self._one_pass()
+            except ObjectReplaced:
+                return
+            if outcome is None:
+                return
+            self._services.metrics.passed(str(self.ref), time.monotonic() - started)
+            log.info("%s: %s", self.ref, outcome.sentence, extra={"woken_by": self._why})
+            await self._rest(outcome, ended, writing)
+
+    async def _one_pass(self) -> Outcome | None:
+        """Run one pass; every failure becomes an outcome, so that the loop never ends by one."""
+        try:
+            async with asyncio.timeout(self._settings.pass_timeout):
+                outcome = await self._reconcile()
+        except ObjectReplaced:
+            raise
+        except TimeoutError:
+            outcome = Outcome(f"the pass took longer than {self._settings.pass_timeout:.0f} s and was ended", -1.0)
+        except OperatorError as error:
+            outcome = Outcome(str(error), -1.0)
+        except Exception:
+            log.exception("%s: a pass failed for a reason that is a mistake of the operator", self.ref)
+            outcome = Outcome("the pass failed by a mistake of the operator; its log has the details", -1.0)
+        self._failures = self._failures + 1 if outcome is not None and outcome.requeue_after < 0 else 0
+        return outcome
+
+    async def _reconcile(self) -> Outcome | None:
+        board, listening = self._board, self._listening
+        assert board is not None and listening is not None  # noqa: S101 - set before the loop begins
+        act = None
+        try:
+            body = await self._body()
+            if body is None:
+                return None
+            self._declared = await read_declared(self._services.kube, body, board.members, self._declared)
+            act = read_act(body, board.answered, datetime.now(UTC))
+        except ApiUnavailable as error:
+            log.warning("%s: %s; following goes on with what was declared before", self.ref, error)
+        desired, refusal = self._declared.desired, self._declared.refusal
+        if desired is None or self._declared.credentials is None:
+            sentence = refusal.message if refusal else "the resource could not be read yet"
+            generation = int(body["metadata"]["generation"]) if body else 0
+            board.report(Report(generation, None, None, Plan(), (), sentence, refusal), desired)
+            return Outcome(sentence, self._settings.resync)
+        self._connect(desired)
+        await listening.follow(desired, self._links)
+        return await self._pass(board, listening, desired, act)
+
+    async def _pass(self, board: Board, listening: Listening, desired: Desired, act: Act | None) -> Outcome:
+        adopt = act is not None and not act.refused and act.verb == "adopt-claim"
+        outcome = await reconcile(
+            Pass(
+                desired=desired,
+                links=self._links,
+                board=board,
+                guard=self._guard(),
+                settings=self._settings,
+                since_switch=time.monotonic() - listening.switched_at,
+                interrupted=self._interrupted,
+                refusal=self._declared.refusal,
+                adopt_claim=adopt,
+            )
+        )
+        if act is not None:
+            done = "Done" if adopt and outcome.requeue_after >= 0 else "Refused"
+            board.act(act.verb, act.arg, act.at, done, act.refused or outcome.sentence)
+        return outcome
+
+    def _guard(self) -> Guard:
+        owner = f"{self._services.identity}/{self.ref.namespace}/{self.ref.name}"
+        return Guard(owner, self._services.lease.epoch)
+
+    def _interrupted(self, since: float) -> str | None:
+        """Return why nothing more may be begun on facts read at `since` (time.monotonic()), None when it may."""
+        if self._ending:
+            return "the resource is being deleted or the operator stops"
+        if not self._services.lease.fresh():
+            return "the operator's Lease could not be renewed in time: nothing is changed until it is"
+        if self._listening and self._listening.disturbed_at > since:
+            return "a sentinel reported something since the hosts were read"
+        return None
+
+    def _connect(self, desired: Desired) -> None:
+        """Keep one link a host; a host whose access or whose Secret changed gets a new one."""
+        credentials = self._declared.credentials
+        assert credentials is not None  # noqa: S101 - the caller has checked
+        wanted = {host.name: host for host in desired.hosts}
+        for name, link in list(self._links.items()):
+            host = wanted.get(name)
+            if host is None or not link.serves(host, credentials):
+                asyncio.get_running_loop().create_task(self._links.pop(name).close())
+        for name, host in wanted.items():
+            if name not in self._links:
+                self._links[name] = HostLink(host, credentials, self._services.pool, self._settings)
+
+    async def _close(self) -> None:
+        if self._listening:
+            await self._listening.close()
+        links, self._links = list(self._links.values()), {}
+        if links:
+            await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=2.0)
+
+    async def _rest(self, outcome: Outcome, ended: Callable[[], bool], writing: asyncio.Task[None]) -> None:
+        """Wait until the next pass is due, somebody wakes us, or the loop shall end."""
+        due = time.monotonic() + self._delay(outcome)
+        while not ended() and not writing.done() and (left := due - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, 0.5)):
+                    await self._woken.wait()
+                return
+            except TimeoutError:
+                continue
+
+    def _delay(self, outcome: Outcome) -> float:
+        if outcome.requeue_after < 0:
+            backoff = self._settings.backoff_min * 2 ** min(self._failures - 1, 10)
+            return float(min(backoff, self._settings.backoff_max))
+        if outcome.requeue_after >= self._settings.resync:
+            spread = self._settings.resync * self._settings.resync_jitter
+            return outcome.requeue_after + random.uniform(-spread, spread)  # noqa: S311 - spreads load, no secret
+        return outcome.requeue_after

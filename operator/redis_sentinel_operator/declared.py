@@ -1,0 +1,77 @@
+"""From the resource and its Secrets to what is declared, or to the reason why it cannot be acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis_sentinel_operator.api.desired import (
+    check_password,
+    password_ref,
+    refuse_unsupported,
+    resolve,
+    ssh_secret_name,
+)
+from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
+from redis_sentinel_operator.connect.session import Credentials
+from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.kube.client import KubeClient
+from redis_sentinel_operator.kube.secrets import SshKeys, read_password, read_ssh_secret
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import Refusal
+
+_OF_CREDENTIALS = frozenset(
+    {"SecretMissing", "SecretWrongType", "SecretKeyMissing", "PasswordNotUsable", "BadPrivateKey"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the resource says now.
+
+    `desired` and `credentials` are the last that could be read, so that following goes on while `refusal` tells what is wrong.
+    """
+
+    desired: Desired | None
+    credentials: Credentials | None
+    refusal: Refusal | None
+
+
+async def read_declared(
+    kube: KubeClient, body: Mapping[str, Any], members: Mapping[str, str] | None, before: Declared
+) -> Declared:
+    """Read the resource's Secrets and resolve it.
+
+    `members` are the hosts (name to address) of a cluster whose bootstrap is completed, None before.
+    """
+    desired, credentials = before.desired, before.credentials
+    try:
+        spec = parse(body)
+        keys = await read_ssh_secret(kube, body["metadata"]["namespace"], ssh_secret_name(spec))
+        credentials = _credentials(keys)
+        desired = resolve(body, await _password(kube, body["metadata"]["namespace"], spec))
+        refuse_unsupported(body, spec, members)
+    except SpecRefused as refused:
+        return Declared(desired, credentials, _refusal(refused))
+    return Declared(desired, credentials, None)
+
+
+async def _password(kube: KubeClient, namespace: str, spec: RedisSentinelClusterSpec) -> Secret | None:
+    reference = password_ref(spec)
+    if reference is None:
+        return None
+    password = await read_password(kube, namespace, *reference)
+    check_password(password)
+    return password
+
+
+def _credentials(keys: SshKeys) -> Credentials:
+    passphrase = keys.passphrase.reveal() if keys.passphrase else None
+    return Credentials(keys.private_key.reveal(), passphrase, keys.known_hosts)
+
+
+def _refusal(refused: SpecRefused) -> Refusal:
+    condition = "CredentialsInSync" if refused.reason in _OF_CREDENTIALS else "ConfigInSync"
+    return Refusal(condition, refused.reason, str(refused))

@@ -1,0 +1,112 @@
+"""Listening to all sentinels of a cluster, and the fast path: a hint, a reading of all sentinels, a published master."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.follow.follower import Follower
+from redis_sentinel_operator.follow.grammar import disturbs
+from redis_sentinel_operator.judge.master import candidate, mastership
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.event import SentinelEvent
+from redis_sentinel_operator.model.fact import Unknown
+from redis_sentinel_operator.model.verdict import Confirmed, Mastership
+from redis_sentinel_operator.observe.gather import read_redis, read_sentinels
+from redis_sentinel_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Listening:
+    """One follower a sentinel and one fast path for all; it confirms and publishes, it never applies.
+
+    `disturbed_at` is time.monotonic() of the last message that makes older facts unfit to act on; `wake(why)` asks for a pass.
+    """
+
+    def __init__(self, board: Board, settings: Settings, wake: Callable[[str], None]) -> None:
+        self.disturbed_at = float("-inf")
+        self.switched_at = float("-inf")
+        self._board = board
+        self._settings = settings
+        self._wake = wake
+        self._level = asyncio.Event()
+        self._desired: Desired | None = None
+        self._links: Mapping[str, HostLink] = {}
+        self._tasks: dict[str, tuple[HostLink, asyncio.Task[None]]] = {}
+        self._fast: asyncio.Task[None] | None = None
+
+    async def follow(self, desired: Desired, links: Mapping[str, HostLink]) -> None:
+        """Listen to the sentinels of `desired` over `links`; followers of hosts that stay as they are go on undisturbed."""
+        renamed = self._desired is not None and self._desired.master_name != desired.master_name
+        self._desired, self._links = desired, links
+        wanted = {host.name: host for host in desired.sentinel_hosts}
+        for name, (link, task) in list(self._tasks.items()):
+            if name not in wanted or links.get(name) is not link or renamed:
+                await _end(task)
+                del self._tasks[name]
+        for name, host in wanted.items():
+            if name not in self._tasks and name in links:
+                self._tasks[name] = (links[name], self._start(host, links[name], desired))
+        if self._fast is None:
+            self._fast = asyncio.create_task(self._fast_path(), name=f"fast path of {desired.ref}")
+
+    async def close(self) -> None:
+        """End all followers and the fast path."""
+        for _, task in self._tasks.values():
+            await _end(task)
+        self._tasks.clear()
+        if self._fast:
+            await _end(self._fast)
+            self._fast = None
+
+    def _start(self, host: DesiredHost, link: HostLink, desired: Desired) -> asyncio.Task[None]:
+        follower = Follower(host, desired, link, self._settings, self._on_event, self._on_level)
+        return asyncio.create_task(follower.run(), name=f"follower of {host.name} of {desired.ref}")
+
+    def _on_event(self, event: SentinelEvent) -> None:
+        assert self._desired is not None  # noqa: S101 - followers exist only after follow()
+        self._board.event(event, self._desired)
+        if disturbs(event):
+            self.disturbed_at = time.monotonic()
+            self._level.set()
+            self._wake(f"{event.channel} from the sentinel on {event.sentinel}")
+
+    def _on_level(self, host: str) -> None:
+        self._level.set()
+
+    async def _fast_path(self) -> None:
+        """Read the level at each hint; hints that come meanwhile are one more reading."""
+        while True:
+            await self._level.wait()
+            self._level.clear()
+            try:
+                await self._confirm()
+            except Exception:  # a reading that fails must not end the listening
+                log.exception("fast path: a reading failed")
+                await asyncio.sleep(self._settings.backoff_min)
+
+    async def _confirm(self) -> None:
+        desired, links = self._desired, self._links
+        if desired is None:
+            return
+        sentinels = await read_sentinels(desired, links, self._settings)
+        name = candidate(desired, sentinels)
+        redis = {name: await read_redis(desired, links[name], self._settings)} if name in links else {}
+        before = self._board.last_master
+        found: Mastership = mastership(desired, sentinels, redis, before)
+        if not isinstance(found, Confirmed) and all(isinstance(fact, Unknown) for fact in sentinels.values()):
+            return  # nobody could be asked: the next pass says so, with reasons
+        self._board.confirm(found, sentinels)
+        if isinstance(found, Confirmed) and (before is None or before.address != found.address):
+            self.switched_at = time.monotonic()
+            self._wake(f"{found.host} is master")
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=2.0)
