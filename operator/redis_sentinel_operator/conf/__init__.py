@@ -1,0 +1,1 @@
+"""What Redis and the EL families are: grammars of their files and tables; pure."""

@@ -1,0 +1,121 @@
+"""sentinel.conf: what a sentinel keeps in it, and a fresh one for a sentinel that joins.
+
+The file belongs to the running sentinel, which rewrites it all the time: it is written only where it holds no state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from redis_sentinel_operator.conf.directives import Line, join, parse_lines
+from redis_sentinel_operator.model.desired import SentinelSettings
+from redis_sentinel_operator.model.secret import Secret
+
+_KNOWN = frozenset({"known-slave", "known-replica", "known-sentinel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """`sentinel monitor NAME ADDRESS PORT QUORUM`."""
+
+    address: str
+    port: int
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelConf:
+    """A parsed sentinel.conf. Of lines that repeat the last counts, as in Redis."""
+
+    lines: tuple[Line, ...] = field(repr=False)
+
+    @property
+    def masters(self) -> dict[str, Monitor]:
+        """The monitored masters by name."""
+        found: dict[str, Monitor] = {}
+        for words in self._sentinel("monitor"):
+            if len(words) == 4 and words[2].isdigit() and words[3].isdigit():
+                found[words[0]] = Monitor(words[1], int(words[2]), int(words[3]))
+        return found
+
+    @property
+    def known(self) -> int:
+        """How many replicas and sentinels it has learnt (known-slave, known-replica, known-sentinel lines)."""
+        return sum(1 for line in self.lines if _keyword(line) in _KNOWN)
+
+    @property
+    def my_id(self) -> str:
+        """The sentinel's 40 hex digits, "" before its first start."""
+        return next((words[0] for words in reversed(self._sentinel("myid")) if words), "")
+
+    def config_epoch(self, master: str) -> int:
+        """Return the config epoch it keeps for a master, 0 when there is none."""
+        epoch = self.setting(master, "config-epoch")
+        return int(epoch) if epoch is not None and epoch.isdigit() else 0
+
+    def setting(self, master: str, name: str) -> str | None:
+        """Return `sentinel NAME MASTER value`: down-after-milliseconds, failover-timeout, parallel-syncs ..."""
+        return next(
+            (words[1] for words in reversed(self._sentinel(name)) if len(words) == 2 and words[0] == master), None
+        )
+
+    def auth_pass(self, master: str) -> Secret | None:
+        """Return the password it uses towards a master and its replicas."""
+        value = self.setting(master, "auth-pass")
+        return None if value is None else Secret(value)
+
+    def get(self, name: str) -> str | None:
+        """Return a plain directive (port, bind, dir, logfile, protected-mode); None when there is no line."""
+        values = [" ".join(line.arguments) for line in self.lines if line.name == name]
+        return values[-1] if values else None
+
+    @property
+    def broken(self) -> tuple[int, ...]:
+        """The numbers of the lines whose quotes do not balance; Sentinel refuses to start with them."""
+        return tuple(number for number, line in enumerate(self.lines, 1) if line.broken)
+
+    def _sentinel(self, keyword: str) -> list[tuple[str, ...]]:
+        return [line.words[2:] for line in self.lines if _keyword(line) == keyword]
+
+
+def _keyword(line: Line) -> str:
+    """The word after `sentinel`, "" in other lines."""
+    return line.words[1].lower() if line.name == "sentinel" and len(line.words) > 1 else ""
+
+
+def parse(text: str) -> SentinelConf:
+    """Read a sentinel.conf; never fails: a line that Sentinel could not read is kept and told by `.broken`."""
+    return SentinelConf(parse_lines(text))
+
+
+def render(
+    *,
+    master_name: str,
+    master: Monitor,
+    settings: SentinelSettings,
+    port: int,
+    log_file: str,
+    password: Secret | None = None,
+    my_id: str = "",
+) -> Secret:
+    """Return a fresh sentinel.conf; secret as a whole, as it holds the password.
+
+    `monitor` stands before all lines that name its master: up to 6.0 Sentinel exits with "No such master with
+    specified name" otherwise. `bind 0.0.0.0`: without a bind line 3.2 is in protected mode and answers nobody
+    but 127.0.0.1, and up to 6.2 the first bind address is the source of all its own connections, so that it must not
+    be the loopback. The password's charset was checked before: Sentinel writes it back unquoted in all versions.
+    """
+    lines = [
+        ("bind", "0.0.0.0"),  # noqa: S104 - see above
+        ("port", str(port)),
+        ("protected-mode", "no"),
+        ("dir", "/tmp"),  # noqa: S108 - the package's own; nothing is written there without scripts
+        ("logfile", log_file),
+        *([("sentinel", "myid", my_id)] if my_id else []),
+        ("sentinel", "monitor", master_name, master.address, str(master.port), str(settings.quorum)),
+        *([("sentinel", "auth-pass", master_name, password.reveal())] if password else []),
+        ("sentinel", "down-after-milliseconds", master_name, str(settings.down_after)),
+        ("sentinel", "failover-timeout", master_name, str(settings.failover_timeout)),
+        ("sentinel", "parallel-syncs", master_name, str(settings.parallel_syncs)),
+    ]
+    return Secret("".join(join(words) + "\n" for words in lines))
