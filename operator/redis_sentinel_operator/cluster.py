@@ -7,6 +7,7 @@ master without waiting for any pass, and the board writes status.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -69,8 +70,11 @@ class Cluster:
         self._why = why
         self._woken.set()
 
-    async def run(self, ended: Callable[[], bool]) -> None:
-        """Run passes until `ended()`; returns as well when the object is gone or replaced."""
+    async def run(self, ended: Callable[[], bool], deleted: Callable[[], bool]) -> None:
+        """Run passes until `ended()`; returns as well when the object is gone or replaced.
+
+        `deleted()` tells whether it ended because the object is being deleted: then the hosts are left properly.
+        """
         try:
             body = await self._first_reading(ended)
             if body is None:
@@ -84,11 +88,13 @@ class Cluster:
             finally:
                 writing.cancel()
                 await asyncio.wait({writing}, timeout=1.0)
+            if deleted():
+                await self._depart()
         finally:
             self._ending = True
             await self._close()
 
-    async def depart(self) -> None:
+    async def _depart(self) -> None:
         """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""
         desired = self._declared.desired
         if desired is None or desired.management == "Observe" or not self._services.lease.fresh():
@@ -105,7 +111,8 @@ class Cluster:
             for name, link in self._links.items()
             if link.connected
         ]
-        await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), timeout=1.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), timeout=1.0)
 
     async def _first_reading(self, ended: Callable[[], bool]) -> Mapping[str, Any] | None:
         while not ended():

@@ -34,8 +34,8 @@ from redis_sentinel_operator.settings import Settings
 class Pass:
     """What one pass works with.
 
-    `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being deleted, or
-    a sentinel said something since `since` (time.monotonic()) that makes the facts old.
+    `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being
+    deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old.
     """
 
     desired: Desired
@@ -160,8 +160,8 @@ def _sentence(
     if failed:
         return f"{failed.step.host}: {failed.step.what} failed: {failed.message}"
     if results:
-        done = len(results)
-        return f"{done} of {len(todo.steps)} changes done, the last one on {results[-1].step.host}: {results[-1].step.what}"
+        last = results[-1].step
+        return f"{len(results)} of {len(todo.steps)} changes done, the last one on {last.host}: {last.what}"
     if todo.steps and this.hands_off:
         return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
     if todo.waiting:
