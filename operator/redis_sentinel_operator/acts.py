@@ -1,6 +1,7 @@
 """The act annotation: what a person asks for that is no state. `adopt-claim` is the only verb so far.
 
-`redis-sentinel-operator.io/act: "<verb> <arg> <RFC 3339 time>"`, `-` where there is no argument. Each act is answered once in status.acts.
+`redis-sentinel-operator.io/act: "<verb> <arg> <RFC 3339 time>"`, `-` where there is no argument. Each act is
+answered once in status.acts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The life of one cluster: its connections, followers, wake-ups and deadlines.
 
-One `Cluster` lives as long as one object of the API server (one uid). Its loop runs passes; beside it `Listening` publishes a new
-master without waiting for any pass, and the board writes status.
+One `Cluster` lives as long as one object of the API server (one uid). Its loop runs passes; beside it `Listening`
+publishes a new master without waiting for any pass, and the board writes status.
 """
 
 from __future__ import annotations

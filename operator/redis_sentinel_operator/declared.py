@@ -31,7 +31,8 @@ _OF_CREDENTIALS = frozenset(
 class Declared:
     """What the resource says now.
 
-    `desired` and `credentials` are the last that could be read, so that following goes on while `refusal` tells what is wrong.
+    `desired` and `credentials` are the last that could be read, so that following goes on while `refusal` tells what
+    is wrong.
     """
 
     desired: Desired | None

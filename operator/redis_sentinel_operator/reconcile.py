@@ -1,7 +1,8 @@
 """One pass: observe, judge, publish, plan, apply what may be done now, report.
 
-A pass is level-triggered: it acts on what it reads now and remembers nothing. What a step makes possible (a file that a package
-brings, a redis that has been started) is planned by the next pass, which follows at once while there is something to do.
+A pass is level-triggered: it acts on what it reads now and remembers nothing. What a step makes possible (a file
+that a package brings, a redis that has been started) is planned by the next pass, which follows at once while there
+is something to do.
 """
 
 from __future__ import annotations
