@@ -15,8 +15,7 @@ OperatorError
 ├── NotOurHost                the host's claim names another owner, or a later lease epoch (exit 75 of the guard)
 ├── StepFailed                a change on a host did not succeed; the message says what the host answered
 ├── SpecRefused               the resource cannot be acted on; `.reason`, the message names field and mend
-├── KubeError                 the API server did not do what was asked; `.status` is HTTP's, 0: it was not reached
-├── ObjectReplaced            the resource is gone, or another object has its name now
+├── KubeError                 the API server refuses what was asked; `.status` and `.reason` are its own
 ├── LeaseLost                 this process may change nothing any more
 ├── ObjectReplaced            the resource is gone, or another object has its name (other uid)
 └── ApiUnavailable            the API server does not answer, or answers 5xx / 429: try again later
@@ -122,16 +121,12 @@ class ApiUnavailable(OperatorError):
 
 
 class KubeError(OperatorError):
-    """The API server did not do what was asked.
+    """The API server refuses what was asked: asking again changes nothing.
 
-    `status` is the HTTP status, 0 when there was no answer; `reason` is Kubernetes' own word for it (NotFound, Conflict).
+    `status` is the HTTP status, `reason` Kubernetes' own word for it (NotFound, Conflict, Forbidden).
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
-
-
-class ObjectReplaced(OperatorError):
-    """The resource is gone, or another object has its name now: whoever worked for it ends."""
