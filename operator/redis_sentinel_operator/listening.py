@@ -1,4 +1,4 @@
-"""Listening to all sentinels of a cluster, and the fast path: a hint, a reading of all sentinels, a published master."""
+"""Listening to all sentinels of a cluster, and the fast path: hint, reading of all sentinels, published master."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class Listening:
     """One follower a sentinel and one fast path for all; it confirms and publishes, it never applies.
 
-    `disturbed_at` is time.monotonic() of the last message that makes older facts unfit to act on; `wake(why)` asks for a pass.
+    `disturbed_at` is time.monotonic() of the last message that makes older facts unfit to act on; `wake(why)` asks for
+    a pass.
     """
 
     def __init__(self, board: Board, settings: Settings, wake: Callable[[str], None]) -> None:
@@ -41,7 +42,7 @@ class Listening:
         self._fast: asyncio.Task[None] | None = None
 
     async def follow(self, desired: Desired, links: Mapping[str, HostLink]) -> None:
-        """Listen to the sentinels of `desired` over `links`; followers of hosts that stay as they are go on undisturbed."""
+        """Listen to the sentinels of `desired`; followers of hosts that stay as they are go on undisturbed."""
         renamed = self._desired is not None and self._desired.master_name != desired.master_name
         self._desired, self._links = desired, links
         wanted = {host.name: host for host in desired.sentinel_hosts}
