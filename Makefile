@@ -28,3 +28,55 @@ $(VENV)/.ready: tests/requirements.txt
 lock: ## pin requirements.in into requirements.txt, with hashes and without addresses
 	$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate operator/requirements.in -o operator/requirements.txt
 	$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/requirements.in -o tests/requirements.txt
+
+# ---- what runs -------------------------------------------------------------------------------------------------------
+RUN := $(PYTHON) -W error::SyntaxWarning -m
+
+.PHONY: machine
+machine: ## check that this is a Debian 12 with root, and install what the lab and the checks need
+	@./tests/lab/prepare.sh
+
+.PHONY: demo
+demo: machine venv ## the seed's cluster on four real hosts: installed, failed over, healed (KEEP=1, NODE=1)
+	@$(RUN) lab.demo
+
+.PHONY: lab-up lab-down lab-status lab-shell
+lab-up: machine venv ## bring up hosts and API server and leave them up
+	@$(RUN) lab up
+lab-down: venv ## take the lab down
+	@$(RUN) lab down
+lab-status: venv ## what is up
+	@$(RUN) lab status
+lab-shell: venv ## a shell on a host: make lab-shell HOST=redis_master01
+	@$(RUN) lab shell "$(HOST)"
+
+.PHONY: image
+image: machine venv ## build the container image with buildah
+	@$(RUN) lab.image
+
+# ---- checks ----------------------------------------------------------------------------------------------------------
+PYTEST := $(RUN) pytest -p no:cacheprovider
+
+.PHONY: lint
+lint: venv ## ruff, mypy, import contracts, shellcheck
+	$(VENV)/bin/ruff format --check operator tests
+	$(VENV)/bin/ruff check operator tests
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/shellcheck tests/lab/*.sh operator/redis_sentinel_operator/*/*.sh .ci/run
+
+.PHONY: test-unit
+test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s
+	$(PYTEST) tests/unit $(ONLY)
+
+.PHONY: test
+test: machine venv lint ## everything CI runs
+	$(PYTEST) -m "not long" tests $(ONLY)
+
+.PHONY: test-long
+test-long: machine venv ## the matrices; resumable by ONLY="tests/e2e/... -k ..."
+	$(PYTEST) -m long $(or $(ONLY),tests)
+
+.PHONY: generate
+generate: venv ## the CRD from the models
+	$(PYTHON) -m redis_sentinel_operator.api.crd

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Refuse machines the lab was not made for, and install what is missing; says what it waits for. Run by the Makefile before Python is there.
+set -euo pipefail
+refuse() { echo "$1" >&2; exit 2; }
+
+[ "$(id -u)" = 0 ] || refuse "The lab boots machines, so it needs root: run it as root (make test-unit does not)."
+. /etc/os-release
+[ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ] ||
+    refuse "The lab was made for Debian 12 and this is ${PRETTY_NAME:-another system}: run it on a Debian 12 machine or VM."
+
+packages=(
+    buildah ca-certificates containerd containernetworking-plugins createrepo-c curl debootstrap dbus gcc git iproute2 iptables
+    libc6-dev libssl-dev libsystemd-dev make nftables openssh-client openssh-server openssl pkg-config procps python3-venv
+    redis-tools rpm runc systemd-container tcpdump
+)
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+echo "installing with apt-get: ${missing[*]}"
+log=$(mktemp)
+# Services of these packages must not start on this machine: the lab runs its own.
+policy=/usr/sbin/policy-rc.d
+[ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; trap 'rm -f "$policy" "$log"' EXIT; }
+export DEBIAN_FRONTEND=noninteractive
+{ apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 ||
+    { tail -n 30 "$log" >&2; refuse "apt-get could not install them; its last lines are above."; }
+echo "installed"
