@@ -108,6 +108,10 @@ class SpecRefused(OperatorError):
         self.reason = reason
 
 
+class ObjectReplaced(OperatorError):
+    """The resource is gone, or another object has its name."""
+
+
 class LeaseLost(OperatorError):
     """This process is not the operator any more."""
 

@@ -13,12 +13,16 @@ __all__ = ["Outcome", "Refusal", "Report", "StepResult"]
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How a step ended; `message` is a sentence without secrets, `seconds` how long it took."""
+    """How a step ended; `message` is a sentence without secrets, `seconds` how long it took.
+
+    `reason` is a reason of the message table where the failure has one (PackageNotFound, PortTaken), else "".
+    """
 
     step: Step
     ok: bool
     message: str
     seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

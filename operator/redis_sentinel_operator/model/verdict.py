@@ -19,10 +19,14 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """Nobody is confirmed. `reason` is the reason of MasterConfirmed, `message` its sentence."""
+    """Nobody is confirmed. `reason` is the reason of MasterConfirmed, `message` its sentence.
+
+    `address` is the one that the reason is about, "" when it is about none.
+    """
 
     reason: str
     message: str
+    address: str = ""
 
 
 Mastership: TypeAlias = Confirmed | Uncertain
@@ -86,3 +90,6 @@ class Verdict:
     replication: Finding
     reachable: Finding
     claimed: Finding
+    credentials: Finding = Finding(None, "NotReadYet", "")
+    preflight: Finding = Finding(None, "NotReadYet", "")
+    situation_reason: str = ""  # a reason of the message table where the situation stalls: ForeignData, MasterNameDiffers

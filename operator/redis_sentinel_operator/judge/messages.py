@@ -1,0 +1,296 @@
+"""The one table of condition reasons and their messages: what is, what the operator does, what a person can do.
+
+Documentation renders it and tests compare with it in full; no other module writes a condition's message. A message is
+a `str.format` template; `{detail}` is a sentence that another room said (a host's answer, a field's name), without
+secrets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MASTER = "MasterConfirmed"
+QUORUM = "QuorumHealthy"
+REPLICATION = "ReplicationHealthy"
+REACHABLE = "HostsReachable"
+CLAIMED = "HostsClaimed"
+CONFIG = "ConfigInSync"
+CREDENTIALS = "CredentialsInSync"
+PREFLIGHT = "PreflightPassed"
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reason of a condition type and its message; `stalled`: nothing goes on without a person."""
+
+    condition: str
+    reason: str
+    message: str
+    stalled: bool = False
+
+
+_TEXT: Final[dict[str, dict[str, str]]] = {
+    MASTER: {
+        "MasterConfirmed": (
+            "{host} ({address}:{port}) is master at config epoch {epoch}: a majority of the declared sentinels vote "
+            "for it and its ROLE says so."
+        ),
+        "NotReadYet": "No sentinel was read yet. The operator reads all of them in its next pass.",
+        "SentinelsUnreachable": (
+            "Who is master is not known: {readable} of {sentinels} declared sentinels answer for {name}, a majority "
+            "is {majority} ({missing}). The last confirmed master stays published and nothing is changed. Check the "
+            "hosts and their sentinels."
+        ),
+        "MasterNameUnknown": (
+            "Sentinels answer, but none of them monitors {name}: they know {found}. The operator changes nothing. Set"
+            " spec.masterName to the name that is in use, or remove that monitor from the sentinels."
+        ),
+        "SentinelsDisagree": (
+            "The sentinels name different masters at the same config epoch {epoch}: {names}. The operator changes "
+            "nothing until they agree. If they still disagree after a minute, ask each `SENTINEL "
+            "GET-MASTER-ADDR-BY-NAME {name}` and correct the wrong one with SENTINEL REMOVE and SENTINEL MONITOR."
+        ),
+        "SwitchGoingOn": (
+            "A switch to {address}:{port} goes on: {votes} of {sentinels} declared sentinels name it at config epoch "
+            "{epoch}, a majority is {majority}. The operator waits for the sentinels."
+        ),
+        "SentinelTilt": (
+            "Sentinels are in tilt mode and do not count ({hosts}): their clock jumped or their host stood still. "
+            "Without them no majority names a master. Tilt ends by itself after 30 calm seconds; if it returns, check"
+            " the clocks."
+        ),
+        "UnknownMaster": (
+            "The sentinels name {address}:{port} as master at config epoch {epoch}, which is no redis of a declared "
+            "host. The operator changes nothing. Declare that host, or let the sentinels fail over to a declared one."
+        ),
+        "OlderEpoch": (
+            "The sentinels name {address}:{port} at config epoch {epoch}, but {last} was confirmed at epoch "
+            "{last_epoch}: {detail}. It is believed only when every declared sentinel agrees, none is in a transition"
+            " and every other redis was read and is no master."
+        ),
+        "RoleDisagrees": (
+            "The sentinels name {host} ({address}:{port}) as master, but its ROLE says {detail}. The operator waits for"
+            " the sentinels to settle it."
+        ),
+        "MasterUnreadable": (
+            "The sentinels name {host} ({address}:{port}) as master, but its ROLE could not be read: {detail}"
+        ),
+        "MasterStopped": (
+            "The sentinels name {host} ({address}:{port}) as master, but no redis listens there. The sentinels fail "
+            "over when they can; the operator does not start it, because a master that comes back empty empties its "
+            "replicas."
+        ),
+        "MasterDeadNoSuccessor": (
+            "The master {host} ({address}:{port}) is down and the sentinels found no successor in {seconds} s. The "
+            "operator does not start it, because replicas would copy whatever it comes back with. Look why no replica"
+            " can be promoted (link, priority 0, quorum); if the old data is what you want, start redis on {host} "
+            "yourself."
+        ),
+    },
+    QUORUM: {
+        "QuorumReached": "All {sentinels} declared sentinels answer, and a failover can be authorised.",
+        "SentinelMissing": (
+            "{working} of {sentinels} declared sentinels work; a majority and the quorum of {quorum} hold. Missing: "
+            "{missing}."
+        ),
+        "QuorumLost": (
+            "No failover can be authorised: {working} of {sentinels} declared sentinels work, {needed} are needed. "
+            "{detail} Start the missing sentinels; the operator starts those whose hosts it reaches."
+        ),
+        "SentinelsUnreadable": (
+            "Whether a failover can be authorised is not known: only {working} of {sentinels} declared sentinels "
+            "could be read ({missing})."
+        ),
+        "SentinelsCannotReachMaster": (
+            "The sentinels call the master {host} ({address}) down, but it answers the operator as master with "
+            "{replicas} replicas and no failover succeeded. Check the network between sentinels and master, and the "
+            "auth-pass of the sentinels."
+        ),
+        "NotApplicable": "There is no running cluster yet.",
+    },
+    REPLICATION: {
+        "ReplicasLinked": "All {expected} replicas follow {master} with their links up.",
+        "ReplicaMissing": (
+            "{linked} of {expected} replicas follow {master}. {detail} The operator brings back what it may."
+        ),
+        "ReplicaSyncing": "{linked} of {expected} replicas follow {master}; still synchronising: {detail}",
+        "ReplicationBroken": (
+            "None of {expected} replicas follows {master}: a failover would find no successor. {detail}"
+        ),
+        "NoMaster": "Replication cannot be judged while no master is confirmed.",
+    },
+    REACHABLE: {
+        "AllReachable": "All {hosts} hosts can be read over SSH.",
+        "HostUnreachable": (
+            "{detail} The operator goes on with the other hosts and tries again. Check that the machine is up and "
+            "that its sshd can be reached from the operator's node."
+        ),
+        "CommandTimedOut": (
+            "{detail} The machine answers too slowly or hangs. The operator goes on with the other hosts and tries "
+            "again."
+        ),
+        "SessionLost": "{detail} The operator connects again and reads everything anew.",
+        "ProbeFailed": "{detail} The operator goes on with the other hosts and tries again.",
+        "HostKeyUnknown": (
+            "{detail} Nothing is sent to a host that cannot be told apart from another. Add the host's key to "
+            "`known_hosts` in the Secret of spec.ssh.secretRef."
+        ),
+        "HostKeyChanged": (
+            "{detail} Either the machine was set up anew or somebody answers in its place. If it was you, replace the"
+            " line in `known_hosts` in the Secret of spec.ssh.secretRef."
+        ),
+        "AuthenticationFailed": (
+            "{detail} Check ssh.user and that the public half of `ssh-privatekey` is in that user's authorized_keys."
+        ),
+        "SudoRefused": "{detail} Give the user a NOPASSWD rule without requiretty, or set ssh.user to root.",
+        "ForwardingRefused": (
+            "{detail} Set `AllowTcpForwarding yes` (or `local`) in the host's sshd_config, or `ssh.resp: Direct` if "
+            "the operator can reach the redis ports itself."
+        ),
+        "BadPrivateKey": (
+            "{detail} Put an unencrypted OpenSSH or PEM key (ed25519, ecdsa or rsa) into `ssh-privatekey`, or its "
+            "passphrase into `passphrase`, in the Secret of spec.ssh.secretRef."
+        ),
+    },
+    CLAIMED: {
+        "AllClaimed": "All {hosts} hosts carry this resource's claim.",
+        "NotClaimed": "Not claimed: {hosts}. A host is claimed before its first change; reading needs no claim.",
+        "ClaimUnreadable": "The claim of {hosts} could not be read; nothing is changed there.",
+        "HostClaimedByAnother": (
+            "{host} belongs to {owner}. Nothing is changed on any host of this resource. Remove the host from one of "
+            "the two resources; if the other one is gone for good, annotate this resource with "
+            '`redis-sentinel-operator.io/act: "adopt-claim {host} <time>"`.'
+        ),
+    },
+    CONFIG: {
+        "AllAsDeclared": "Every declared setting is in the files and in the running servers.",
+        "ConfigDrift": "Not as declared: {detail}. The operator sets it right when it may.",
+        "RestartPending": (
+            "Written, but in force only after a restart: {detail}. The operator does not restart by itself; restart "
+            "the replicas one by one and the master after a failover."
+        ),
+        "NotReadYet": "The settings were not compared yet.",
+    },
+    CREDENTIALS: {
+        "CredentialsInSync": "The Secrets can be used and the servers accept the password.",
+        "SecretMissing": (
+            "The Secret {secret}, named by {field}, does not exist. The operator follows what it can and changes "
+            "nothing. Create it in the namespace of the resource."
+        ),
+        "SecretWrongType": (
+            "The Secret {secret}, named by {field}, has type {type}; {expected} is needed. Create it with that type, "
+            'or label it `redis-sentinel-operator.io/use: "true"` to say that it is meant for the operator.'
+        ),
+        "SecretKeyMissing": "The Secret {secret}, named by {field}, has no key `{key}`. Add it.",
+        "PasswordNotUsable": (
+            "The password in {secret} cannot be used: {detail} Sentinel writes it unquoted into sentinel.conf and "
+            "would not start again. Choose one of letters, digits and !#$%&()*+,./:;<=>?@[]^_{{|}}~-."
+        ),
+        "PasswordWrong": (
+            "{host} does not accept the password of the Secret: {detail} Correct the Secret; the operator changes no "
+            "password."
+        ),
+        "PasswordChanged": (
+            "The Secret's password differs from the one that the running servers have, and changing a password is not"
+            " supported yet. Put the old password back."
+        ),
+        "NotReadYet": "The credentials were not used yet.",
+    },
+    PREFLIGHT: {
+        "PreflightPassed": "Nothing stands in the way of the declared state.",
+        "NotReadYet": "The hosts were not looked at yet.",
+        "InvalidSpec": (
+            "The resource cannot be acted on: {detail} The operator goes on following and changes nothing."
+        ),
+        "NotSupportedYet": (
+            "{detail} This is not supported yet: the operator goes on following and changes nothing. Take the change "
+            "back."
+        ),
+        "ForeignData": (
+            "There is something that this resource did not make: {detail} Nothing is touched. If it is to be taken "
+            "over, start its sentinels with master name {name}; if it may go, remove it from the host."
+        ),
+        "MasterNameDiffers": (
+            "The hosts run a cluster of another name: {found} instead of {name}. Nothing is touched. Create the "
+            "resource anew with spec.masterName: {found}."
+        ),
+        "PackageNotFound": (
+            "{detail} The host's repositories do not have the package. Add a repository that has it to the host's yum"
+            " configuration, or correct spec.package."
+        ),
+        "PortTaken": (
+            "Port {port} of {host} is taken by {process}. Nothing is started there. Stop that program or give redis "
+            "another port."
+        ),
+        "UnsupportedSystem": "{detail} The operator leaves the host alone.",
+        "StepFailed": "A change did not succeed: {detail} The round was stopped; the operator tries again.",
+    },
+    READY: {
+        "Healthy": "All as declared: {master} is master, {ready} hosts are ready.",
+        "Degraded": "{detail}",
+        "Bootstrapping": "The cluster is being set up. {detail}",
+        "FailingOver": "The sentinels are switching the master. {detail}",
+        "ColdStart": "The whole cluster is stopped; it is started with the files it has. {detail}",
+        "Unreadable": "The operator cannot see enough to act: {detail}",
+        "Updating": "Generation {generation} is being applied. {detail}",
+        "Deleting": "The resource is being deleted. {detail}",
+        "Starting": "The operator has not read the hosts yet.",
+    },
+}
+_STALLED: Final = frozenset(
+    {
+        "HostKeyUnknown",
+        "HostKeyChanged",
+        "AuthenticationFailed",
+        "SudoRefused",
+        "ForwardingRefused",
+        "BadPrivateKey",
+        "HostClaimedByAnother",
+        "SecretMissing",
+        "SecretWrongType",
+        "SecretKeyMissing",
+        "PasswordNotUsable",
+        "PasswordWrong",
+        "PasswordChanged",
+        "InvalidSpec",
+        "NotSupportedYet",
+        "ForeignData",
+        "MasterNameDiffers",
+        "PackageNotFound",
+        "PortTaken",
+        "UnsupportedSystem",
+    }
+)
+ROWS: Final = tuple(
+    Row(condition, reason, message, reason in _STALLED)
+    for condition, rows in _TEXT.items()
+    for reason, message in rows.items()
+)
+_BY_REASON: Final = {(row.condition, row.reason): row for row in ROWS}
+_HOME: Final = {row.reason: row for row in ROWS}
+
+
+def row(reason: str, condition: str = "") -> Row | None:
+    """Return the row of a reason (of a condition type, where several types have it), or None: not in the table."""
+    return _BY_REASON.get((condition, reason)) if condition else _HOME.get(reason)
+
+
+def say(reason: str, of: str = "", /, **values: object) -> str:
+    """Return the message of a reason (of the condition type `of`, where several types have the reason).
+
+    Raises:
+        KeyError: the reason is not in the table, or a value of its template is missing: an error of the program.
+    """
+    found = row(reason, of)
+    if found is None:
+        raise KeyError(f"no message for reason {reason!r}")
+    return found.message.format(**values).strip()
+
+
+def stalls(reason: str) -> bool:
+    """Whether nothing goes on without a person."""
+    return reason in _STALLED
