@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from redis_sentinel_operator.model.fact import OsFacts
 
+DROP_IN = "zz-redis-sentinel-operator.conf"
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -25,9 +27,19 @@ class Family:
     sentinel_log: str
 
     @property
-    def files(self) -> tuple[str, str]:
-        """The two configuration files."""
-        return (self.redis_conf, self.sentinel_conf)
+    def redis_drop_in(self) -> str:
+        """Our drop-in of the redis unit; the name sorts after the package's limit.conf."""
+        return f"/etc/systemd/system/{self.redis_unit}.d/{DROP_IN}"
+
+    @property
+    def sentinel_drop_in(self) -> str:
+        """Our drop-in of the sentinel unit."""
+        return f"/etc/systemd/system/{self.sentinel_unit}.d/{DROP_IN}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that is read to know how the host is configured."""
+        return (self.redis_conf, self.sentinel_conf, self.redis_drop_in, self.sentinel_drop_in)
 
     @property
     def units(self) -> tuple[str, str]:
