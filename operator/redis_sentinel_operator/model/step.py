@@ -53,7 +53,8 @@ class InstallPackage:
 class EditConf:
     """Set directives of redis.conf one by one, the rest of the file stays; a value is written quoted as needed.
 
-    `remove` are directives whose lines go. Mode 0640, owner redis:root, replaced atomically.
+    `remove` are directives whose lines go. Mode 0640, owner redis:root, replaced atomically. `text` is the edited file
+    as a whole, `base_sha256` the digest of the one it was made from: where the file is another by now, nothing is done.
     """
 
     path: str
@@ -61,16 +62,23 @@ class EditConf:
     remove: tuple[str, ...] = ()
     owner: str = "redis"
     group: str = "root"
+    text: Secret = Secret("")
+    base_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteSentinelConf:
-    """Write sentinel.conf whole: only where there is no sentinel state worth keeping."""
+    """Write sentinel.conf whole: only where there is no sentinel state worth keeping.
+
+    `base_sha256` is the digest of the file that is replaced, "" when there was none; where it is another by now,
+    nothing is done.
+    """
 
     path: str
     text: Secret
     owner: str = "redis"
     group: str = "root"
+    base_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
