@@ -1,0 +1,129 @@
+"""From the resource to what is desired: every default resolved, and what cannot be acted on refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from redis_sentinel_operator.api.password import check_password
+from redis_sentinel_operator.api.redis_config import check_config
+from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
+from redis_sentinel_operator.api.spec_hosts import Host, Package, Ssh
+from redis_sentinel_operator.api.unsupported import refuse_unsupported
+from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.model.desired import (
+    ClusterRef,
+    Desired,
+    DesiredHost,
+    PackageWish,
+    SentinelSettings,
+    SshAccess,
+)
+from redis_sentinel_operator.model.secret import Secret
+
+__all__ = ["check_password", "password_ref", "refuse_unsupported", "resolve", "ssh_secret_name"]
+
+Overridable = TypeVar("Overridable", Ssh, Package)
+
+
+def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
+    """Return what a whole resource (metadata, spec, status) declares, every value effective.
+
+    What is not supported yet is resolved as well, so that a cluster can be followed whose spec is refused
+    (`refuse_unsupported`). The password is taken as it is (`check_password`).
+
+    Raises:
+        SpecRefused: InvalidSpec; the message names field and mend.
+    """
+    spec = parse(body)
+    metadata = body["metadata"]
+    return Desired(
+        ref=ClusterRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"]),
+        generation=metadata["generation"],
+        master_name=spec.master_name or metadata["name"],
+        management=spec.management,
+        hosts=tuple(_host(host, spec) for host in spec.hosts),
+        initial_master=_initial_master(spec, body.get("status") or {}),
+        sentinel=_sentinel(spec),
+        redis_port=spec.redis.port,
+        sentinel_port=spec.sentinel.port,
+        redis_config=check_config(spec),
+        password=password,
+        firewall=spec.firewall.manage,
+        deletion_policy=spec.deletion_policy,
+    )
+
+
+def ssh_secret_name(spec: RedisSentinelClusterSpec) -> str:
+    """Return the name of the Secret with the SSH key and the known hosts."""
+    return spec.ssh.secret_ref.name
+
+
+def password_ref(spec: RedisSentinelClusterSpec) -> tuple[str, str] | None:
+    """Return name and key of the Secret with the password; None for a cluster without one."""
+    ref = spec.auth.password_secret_ref
+    return (ref.name, ref.key) if ref else None
+
+
+def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
+    ssh = _overridden(spec.ssh, host.ssh)
+    package = _overridden(spec.package, host.package)
+    return DesiredHost(
+        name=host.name,
+        address=host.address,
+        ssh=SshAccess(
+            address=host.ssh_address or host.address, port=ssh.port, user=ssh.user, sudo=ssh.sudo, resp=ssh.resp
+        ),
+        redis=host.redis,
+        sentinel=host.sentinel,
+        replica_priority=host.replica_priority,
+        failure_domain=host.failure_domain or "",
+        package=PackageWish(manage=package.manage, name=package.name, version=package.version),
+    )
+
+
+def _overridden(common: Overridable, own: Overridable | None) -> Overridable:
+    """What a host sets itself wins, field by field."""
+    if own is None:
+        return common
+    return common.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
+def _initial_master(spec: RedisSentinelClusterSpec, status: Mapping[str, Any]) -> str:
+    """The host that becomes the first master. One that has left since is harmless once the cluster lives."""
+    candidates = [host.name for host in spec.hosts if host.redis]
+    if not candidates:
+        raise SpecRefused("InvalidSpec", "spec.hosts: no host runs redis; let redis be true on at least one")
+    if spec.initial_master is None or spec.initial_master in candidates:
+        return spec.initial_master or candidates[0]
+    if status.get("master") or (status.get("bootstrap") or {}).get("completedAt"):
+        return candidates[0]
+    raise SpecRefused(
+        "InvalidSpec",
+        f"spec.initialMaster: {spec.initial_master} is no host that runs redis; name one of {', '.join(candidates)}, "
+        "or remove the field",
+    )
+
+
+def _sentinel(spec: RedisSentinelClusterSpec) -> SentinelSettings:
+    voters = sum(host.sentinel for host in spec.hosts)
+    majority = voters // 2 + 1
+    quorum = majority if spec.sentinel.quorum is None else spec.sentinel.quorum
+    if quorum > voters:
+        raise SpecRefused(
+            "InvalidSpec",
+            f"spec.sentinel.quorum: {quorum} is more than the {voters} sentinels there are; set it to {majority}, or "
+            "remove the field",
+        )
+    if quorum < majority and not spec.unsafe.quorum_below_majority:
+        raise SpecRefused(
+            "InvalidSpec",
+            f"spec.sentinel.quorum: {quorum} is less than the majority of {voters} sentinels; set it to {majority} or "
+            "more, or remove the field",
+        )
+    return SentinelSettings(
+        quorum=quorum,
+        down_after=spec.sentinel.down_after_milliseconds,
+        failover_timeout=spec.sentinel.failover_timeout_milliseconds,
+        parallel_syncs=spec.sentinel.parallel_syncs,
+    )

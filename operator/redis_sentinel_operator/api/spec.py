@@ -1,0 +1,220 @@
+"""spec of a RedisSentinelCluster, as the API server hands it out.
+
+The descriptions are what `kubectl explain` prints; the schema adds each field's default to its description. There is no
+`default:` in the schema: tools that compare what is stored with what was applied must find no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from redis_sentinel_operator.api.fields import (
+    ApiModel,
+    ConfigValue,
+    HostName,
+    Items,
+    MasterName,
+    Milliseconds,
+    Network,
+    Port,
+    list_map,
+)
+from redis_sentinel_operator.api.spec_hosts import SET, Host, Package, PasswordRef, Ssh
+from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.model.desired import DeletionPolicy, FirewallManage, Management
+
+HostNames = Annotated[Items[HostName], Field(max_length=64, json_schema_extra=SET)]
+
+
+class Auth(ApiModel):
+    """How clients, replicas and sentinels authenticate."""
+
+    password_secret_ref: PasswordRef | None = Field(
+        None,
+        description="Secret of type kubernetes.io/basic-auth with the password of redis (requirepass and masterauth on "
+        "all hosts, auth-pass of the sentinels). A Secret of another type needs the label "
+        'redis-sentinel-operator.io/use: "true". Letters, digits and !#$%&()*+,./:;<=>?@[]^_{|}~- only: sentinel '
+        "cannot keep others. Without it redis has no password.",
+    )
+
+
+class Redis(ApiModel):
+    """Settings of redis."""
+
+    port: Port = Field(6379, description="TCP port of redis. It cannot be changed, and others are not supported yet.")
+    config: Annotated[dict[str, ConfigValue], Field(max_length=128)] = Field(
+        default_factory=dict,
+        description="Directives of redis.conf that hold on all hosts, in the words of Redis 3.2 (slave, not replica), "
+        'which all versions understand: a string or an integer, so "yes" and "no" are quoted. The operator owns what '
+        "is written here and leaves the rest of the file alone. Supported so far: bind, repl-ping-slave-period, "
+        "repl-timeout.",
+    )
+
+
+class Sentinel(ApiModel):
+    """Settings of the sentinels, changed while they run."""
+
+    port: Port = Field(
+        26379, description="TCP port of the sentinels. It cannot be changed, and others are not supported yet."
+    )
+    quorum: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="How many sentinels must find the master down before one of them is elected to fail over. Default: "
+        "the majority of the hosts that run a sentinel; less needs unsafe.quorumBelowMajority.",
+    )
+    down_after_milliseconds: Milliseconds = Field(
+        5000, description="How long the master must be silent before a sentinel finds it down, in milliseconds."
+    )
+    failover_timeout_milliseconds: Milliseconds = Field(
+        10000,
+        description="How long a failover may take, in milliseconds. After a failed one sentinel waits twice as long "
+        "before the next.",
+    )
+    parallel_syncs: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many replicas may fetch the data from a new master at the same time. A replica answers "
+        "nothing while it loads.",
+    )
+
+
+class Firewall(ApiModel):
+    """What lets packets in to redis and sentinel."""
+
+    manage: FirewallManage = Field(
+        "Auto",
+        description="Who opens the ports of redis and sentinel on the hosts. Auto: firewalld where it runs, else "
+        "nobody. Firewalld: firewalld, and it must run. Iptables: not supported yet. None: you.",
+    )
+    clients: Annotated[Items[Network], Field(max_length=64, json_schema_extra=SET)] | None = Field(
+        None,
+        description="Networks that may connect, such as 10.1.0.0/16. Without it any; an empty list: only the hosts of "
+        "the cluster. Not supported yet.",
+    )
+    exclusive: bool = Field(
+        False, description="Also close our ports where others opened them wider. true is not supported yet."
+    )
+
+
+class Endpoints(ApiModel):
+    """Services that follow the master."""
+
+    enabled: bool = Field(
+        True,
+        description="Keep Services for the master, the replicas and the sentinels. They come with a later version; "
+        "false is not supported yet.",
+    )
+
+
+class Unsafe(ApiModel):
+    """Rules that you take upon yourself to break. None of them can be broken yet."""
+
+    few_sentinels: bool = Field(
+        False, description="Allow fewer than 3 sentinels: no failover is sure. Not supported yet."
+    )
+    even_sentinels: bool = Field(
+        False, description="Allow an even number of sentinels: half of them can be lost for nothing. Not supported yet."
+    )
+    quorum_below_majority: bool = Field(
+        False,
+        description="Allow a quorum of less than half of the sentinels: a few can start a failover. Not supported yet.",
+    )
+    shared_failure_domain: bool = Field(
+        False, description="Allow a majority of the sentinels in one failure domain. Not supported yet."
+    )
+    allow_eviction: bool = Field(False, description="Allow a maxmemory-policy that drops keys. Not supported yet.")
+    no_persistence: bool = Field(
+        False, description="Allow a master without save and append-only file: a restart empties it. Not supported yet."
+    )
+    remove_many: bool = Field(False, description="Allow to remove more than one host at a time. Not supported yet.")
+
+
+class RedisSentinelClusterSpec(ApiModel):
+    """Which hosts there are and what must be true on them."""
+
+    master_name: MasterName | None = Field(
+        None,
+        description="Name under which the sentinels know the master; applications ask them by it. Default: the name of "
+        "this resource. It cannot be changed. For a cluster that is alive it must be the name its sentinels use.",
+    )
+    management: Management = Field(
+        "Full",
+        description="Full: make true what is declared. Paused: follow the master and publish it, change nothing. "
+        "Observe: as Paused, and show in status.plan what Full would do; also the hosts stay unclaimed.",
+    )
+    hosts: Annotated[Items[Host], Field(min_length=1, max_length=64, json_schema_extra=list_map("name"))] = Field(
+        description="The hosts of the cluster. Adding or removing one later is not supported yet."
+    )
+    maintenance_hosts: HostNames = Field(
+        (),
+        description="Hosts that somebody works on: they are left alone and not complained about. Leave it out of the "
+        "files you apply. Not supported yet.",
+    )
+    fenced_hosts: HostNames = Field(
+        (),
+        description="Hosts whose redis and sentinel are kept stopped. Leave it out of the files you apply. Not "
+        "supported yet.",
+    )
+    initial_master: HostName | None = Field(
+        None,
+        description="Host that becomes the first master. Read once, when the cluster is set up on bare hosts; after "
+        "that the sentinels decide. Default: the first host with redis.",
+    )
+    ssh: Ssh = Field(Ssh(), description="How the hosts are reached.")
+    auth: Auth = Field(Auth(), description="How clients, replicas and sentinels authenticate.")
+    package: Package = Field(Package(), description="What is installed on the hosts.")
+    redis: Redis = Field(Redis(), description="Settings of redis.")
+    sentinel: Sentinel = Field(Sentinel(), description="Settings of the sentinels, changed while they run.")
+    min_replicas_to_write: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        None,
+        description="With fewer replicas in touch the master refuses writes (min-replicas-to-write). Default: 1, from "
+        "Redis 4 on and with at least 2 replicas, else unset; it comes with a later version, and setting it is not "
+        "supported yet.",
+    )
+    min_replicas_max_lag_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None,
+        description="A replica silent for longer does not count for minReplicasToWrite. Default: 10, where that is "
+        "set. Not supported yet.",
+    )
+    firewall: Firewall = Field(Firewall(), description="What lets packets in to redis and sentinel.")
+    endpoints: Endpoints = Field(Endpoints(), description="Services that follow the master.")
+    update_strategy: Literal["Automatic", "Supervised"] = Field(
+        "Automatic",
+        description="What happens before a change that needs a switch of the master. Automatic: it is made. "
+        "Supervised: a person is waited for (not supported yet).",
+    )
+    recovery: Literal["Manual", "Automatic"] = Field(
+        "Manual",
+        description="What happens when the master is dead and no failover can succeed. Manual: a person decides. "
+        "Automatic: it is started again (not supported yet).",
+    )
+    deletion_policy: DeletionPolicy = Field(
+        "Retain",
+        description="What happens on the hosts when this resource is deleted. Retain: redis and the sentinels run on, "
+        "nobody looks after them. Stop, Uninstall: not supported yet.",
+    )
+    unsafe: Unsafe = Field(Unsafe(), description="Rules that you take upon yourself to break.")
+
+
+def parse(body: Mapping[str, Any]) -> RedisSentinelClusterSpec:
+    """Return the spec of a whole resource as the API server hands it out.
+
+    Raises:
+        SpecRefused: InvalidSpec; a field is missing, of a wrong type or out of its bounds. The message names each.
+    """
+    try:
+        return RedisSentinelClusterSpec.model_validate(dict(body.get("spec") or {}))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        raise SpecRefused("InvalidSpec", ". ".join(_sentence(each) for each in found[:5])) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """`spec.hosts[2].port: Input should be a valid integer`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"])
+    return f"spec{''.join(steps)}: {error['msg']}"

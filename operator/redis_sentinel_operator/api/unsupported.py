@@ -1,0 +1,148 @@
+"""What the resource can say but the operator cannot do yet: refused, never ignored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
+from redis_sentinel_operator.errors import SpecRefused
+
+SUPPORTED_CONFIG = ("bind", "repl-ping-slave-period", "repl-timeout")
+_MOST = 5  # sentences in one message
+
+# Fields that have one supported value: their default.
+_ONLY: Mapping[str, object] = {
+    "package.manage": "Install",
+    "package.lock": True,
+    "redis.port": 6379,
+    "sentinel.port": 26379,
+    "firewall.exclusive": False,
+    "endpoints.enabled": True,
+    "updateStrategy": "Automatic",
+    "recovery": "Manual",
+    "deletionPolicy": "Retain",
+    "unsafe.fewSentinels": False,
+    "unsafe.evenSentinels": False,
+    "unsafe.quorumBelowMajority": False,
+    "unsafe.sharedFailureDomain": False,
+    "unsafe.allowEviction": False,
+    "unsafe.noPersistence": False,
+    "unsafe.removeMany": False,
+}
+# Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
+_UNSET = (
+    "ssh.bastion",
+    "package.name",
+    "package.module",
+    "minReplicasToWrite",
+    "minReplicasMaxLagSeconds",
+    "firewall.clients",
+)
+_EMPTY = ("maintenanceHosts", "fencedHosts", "package.repositories")
+
+
+def refuse_unsupported(
+    body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous_hosts: Mapping[str, str]
+) -> None:
+    """Refuse what comes with a later version.
+
+    Args:
+        body: the whole resource.
+        spec: its spec, parsed.
+        previous_hosts: name -> address of status.hosts once the bootstrap was completed, else empty.
+
+    Raises:
+        SpecRefused: NotSupportedYet; the message names each field and what to do.
+    """
+    said = [*_fields(spec), *_hosts(spec), *_config(spec), *_membership(body, spec, previous_hosts)]
+    if not said:
+        return
+    more = [f"and {len(said) - _MOST} more"] if len(said) > _MOST else []
+    raise SpecRefused("NotSupportedYet", ". ".join([*said[:_MOST], *more]))
+
+
+def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    document = spec.model_dump(by_alias=True)
+    for path, only in _ONLY.items():
+        value = _at(document, path)
+        if value != only:
+            yield f"{_later(f'spec.{path}', value)}; set it to {_shown(only)}, or remove it"
+    for path in _UNSET:
+        value = _at(document, path)
+        if value is not None:
+            yield f"{_later(f'spec.{path}', value)}; remove it"
+    for path in _EMPTY:
+        value = _at(document, path)
+        if value:
+            yield f"{_later(f'spec.{path}', value)}; empty or remove it"
+    if spec.firewall.manage == "Iptables":
+        yield f"{_later('spec.firewall.manage', 'Iptables')}; set it to None and open the ports yourself"
+
+
+def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    for host in spec.hosts:
+        at = f"spec.hosts[{host.name}]"
+        if host.replica_priority != 100:
+            yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
+        if host.ssh and host.ssh.bastion:
+            yield f"{_later(f'{at}.ssh.bastion', host.ssh.bastion.address)}; remove it"
+        if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
+            yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
+        own = host.package.model_dump(by_alias=True, exclude_unset=True) if host.package else {}
+        for name in sorted(own.keys() - {"version"}):
+            if own[name] != _at(spec.model_dump(by_alias=True), f"package.{name}"):
+                yield f"{_later(f'{at}.package.{name}', own[name])}; remove it (a host's own version is supported)"
+
+
+def _config(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    for key in spec.redis.config:
+        if key not in SUPPORTED_CONFIG:
+            old = key.replace("replica", "slave")
+            mend = f"write {old}" if old in SUPPORTED_CONFIG else "remove it and set it on the hosts yourself"
+            yield f"spec.redis.config.{key} is not supported yet; {mend}"
+
+
+def _membership(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous: Mapping[str, str]) -> Iterator[str]:
+    """A host is its address: another name for it changes nothing."""
+    if not previous:
+        return
+    known, declared = set(previous.values()), {host.address for host in spec.hosts}
+    for host in spec.hosts:
+        if host.address not in known:
+            yield f"spec.hosts[{host.name}]: a host added to a living cluster is not supported yet; remove the entry"
+    for name, address in previous.items():
+        if address not in declared:
+            yield (f"spec.hosts: {name} ({address}) removed from a living cluster is not supported yet; put it back")
+    yield from _jobs(body, spec)
+
+
+def _jobs(body: Mapping[str, Any], spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    """status.hosts has a service only where it was declared (HostStatus)."""
+    seen = {each.get("address"): each for each in (body.get("status") or {}).get("hosts") or []}
+    for host in spec.hosts:
+        before = seen.get(host.address, {})
+        if "redis" not in before and "sentinel" not in before:
+            continue
+        for service, wanted in (("redis", host.redis), ("sentinel", host.sentinel)):
+            if wanted != (service in before):
+                yield (
+                    f"spec.hosts[{host.name}].{service}: a change of it in a living cluster is not supported yet; "
+                    f"set it to {_shown(not wanted)}"
+                )
+
+
+def _later(path: str, value: object) -> str:
+    return f"{path}: {_shown(value)} is not supported yet"
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=list)
+
+
+def _at(document: Mapping[str, Any], path: str) -> object:
+    value: Any = document
+    for name in path.split("."):
+        value = value[name]
+    return value
