@@ -8,11 +8,7 @@ refuse() { echo "$1" >&2; exit 2; }
 [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ] ||
     refuse "The lab was made for Debian 12 and this is ${PRETTY_NAME:-another system}: run it on a Debian 12 machine or VM."
 
-packages=(
-    buildah ca-certificates containerd containernetworking-plugins createrepo-c curl debootstrap dbus gcc git iproute2 iptables
-    libc6-dev libssl-dev libsystemd-dev make nftables openssh-client openssh-server openssl pkg-config procps python3-venv
-    redis-tools rpm runc systemd-container tcpdump
-)
+packages=(ca-certificates git make openssh-client openssh-server openssl python3-venv)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
