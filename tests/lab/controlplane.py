@@ -27,6 +27,7 @@ from lab.daemons import Daemons
 from lab.kubeconfig import assert_lab, write_kubeconfig
 from lab.machine import LabError
 from lab.model import LabConfig
+from lab.reaper import Reaper
 
 START_SECONDS = 60.0
 TOKEN_SECONDS = 24 * 3600
@@ -60,6 +61,7 @@ class ControlPlane:
         self.network = clusternet.cluster_network(config)
         self.directory = config.state / "control-plane"
         self.daemons = Daemons(self.directory / "run")
+        self._reaper: Reaper | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -92,17 +94,19 @@ class ControlPlane:
         """Whether the API server's process runs."""
         return self.daemons.alive("kube-apiserver")
 
-    def start(self) -> None:
+    def start(self, keep: bool = False) -> None:
         """Start from nothing and return when the API server and the controllers do their work.
 
-        Raises AddressTaken when this lab, or one in the same subnet, is up; DaemonDied, TimeoutError.
+        Everything ends with this process, unless `keep`: then it stays until somebody calls `stop`.
+        Raises LabError when this lab is up, AddressTaken when one in the same subnet is, DaemonDied, TimeoutError.
         """
         commands = {name: binary(name, self.console) for name in CONTROL_PLANE}
         if self.running():
             raise LabError(f"the control plane of lab {self.config.name} is up already ({self.url})")
         self.stop()  # what a killed driver may have left
-        clusternet.bring_up(self.network)
+        self._reaper = None if keep else Reaper("lab.controlplane:clean", self.config)
         try:
+            clusternet.bring_up(self.network)
             with self.console.step(f"control plane of lab {self.config.name}"):
                 shutil.rmtree(self.directory, ignore_errors=True)
                 self.directory.mkdir(parents=True, mode=0o700)
@@ -123,6 +127,9 @@ class ControlPlane:
         clusternet.take_down(self.network)
         if not keep_logs:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if self._reaper is not None:
+            self._reaper.dismiss()
+            self._reaper = None
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60.0
@@ -276,3 +283,8 @@ class ControlPlane:
                 return bytes(response.read())
         except OSError:
             return None
+
+
+def clean(config: LabConfig) -> None:
+    """Take down the control plane of `config`, whoever started it."""
+    ControlPlane(config).stop()
