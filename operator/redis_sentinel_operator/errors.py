@@ -116,10 +116,6 @@ class LeaseLost(OperatorError):
     """This process is not the operator any more."""
 
 
-class ObjectReplaced(OperatorError):
-    """The resource is gone, or another object has its name."""
-
-
 class ApiUnavailable(OperatorError):
     """The API server does not answer now."""
 

@@ -1,8 +1,8 @@
 """Who is master: from the sentinels' votes and one ROLE. Evidence, never a guess; total over any mix of answers.
 
 A vote is what GET-MASTER-ADDR-BY-NAME says, with the config epoch of SENTINEL MASTER from the same pipeline. From its
-promotion to the end of the failover the leader's SENTINEL MASTER shows the *old* address with the *new* epoch (sentinel.c
-of 3.2.6: the reply prints ri->addr, the epoch is set at the promotion), so that address is no vote.
+promotion to the end of the failover the leader's SENTINEL MASTER shows the *old* address with the *new* epoch
+(sentinel.c of 3.2.6: the reply prints ri->addr, the epoch is set at the promotion), so that address is no vote.
 """
 
 from __future__ import annotations

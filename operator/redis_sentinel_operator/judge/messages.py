@@ -173,6 +173,8 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "Written, but in force only after a restart: {detail}. The operator does not restart by itself; restart "
             "the replicas one by one and the master after a failover."
         ),
+        "InvalidSpec": "{detail}",
+        "NotSupportedYet": "{detail}",
         "NotReadYet": "The settings were not compared yet.",
     },
     CREDENTIALS: {
@@ -203,13 +205,6 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     PREFLIGHT: {
         "PreflightPassed": "Nothing stands in the way of the declared state.",
         "NotReadYet": "The hosts were not looked at yet.",
-        "InvalidSpec": (
-            "The resource cannot be acted on: {detail} The operator goes on following and changes nothing."
-        ),
-        "NotSupportedYet": (
-            "{detail} This is not supported yet: the operator goes on following and changes nothing. Take the change "
-            "back."
-        ),
         "ForeignData": (
             "There is something that this resource did not make: {detail} Nothing is touched. If it is to be taken "
             "over, start its sentinels with master name {name}; if it may go, remove it from the host."
@@ -238,6 +233,8 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "Unreadable": "The operator cannot see enough to act: {detail}",
         "Updating": "Generation {generation} is being applied. {detail}",
         "Deleting": "The resource is being deleted. {detail}",
+        "NothingThere": "No redis and no sentinel is on the hosts. With management {management} nothing is set up.",
+        "Unavailable": "{detail}",
         "Starting": "The operator has not read the hosts yet.",
     },
 }

@@ -1,0 +1,344 @@
+"""From what is known to conditions and phase, with the meaning that kstatus gives them.
+
+Ready says whether the cluster can be used. Reconciling and Stalled exist only while they are True: the operator (or
+sentinel) works on it and it will pass; nothing goes on without a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from redis_sentinel_operator.judge.health import dead_without_successor, tried_in_vain
+from redis_sentinel_operator.judge.messages import (
+    CLAIMED,
+    CONFIG,
+    CREDENTIALS,
+    MASTER,
+    PREFLIGHT,
+    QUORUM,
+    REACHABLE,
+    READY,
+    RECONCILING,
+    REPLICATION,
+    STALLED,
+    row,
+    say,
+    stalls,
+)
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.report import Report, StepResult
+from redis_sentinel_operator.model.verdict import (
+    BootstrapRecord,
+    Confirmed,
+    Finding,
+    MasterRecord,
+    Mastership,
+    Situation,
+    Verdict,
+)
+
+Status = Literal["True", "False", "Unknown"]
+_SWITCHING = frozenset({"SwitchGoingOn", "RoleDisagrees"})
+_DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition before it is compared with the one in status (which brings lastTransitionTime)."""
+
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that conditions are made from.
+
+    `master` is the newest mastership (the fast path may be ahead of the report), `switching`: sentinels show a
+    failover now; `down_for` seconds since a majority calls the master down, 0 if they do not; `observed` is
+    status.observedGeneration as it will be written; `ready` how many hosts are as declared.
+    """
+
+    generation: int
+    desired: Desired | None
+    report: Report | None
+    master: Mastership | None
+    record: MasterRecord | None
+    bootstrap: BootstrapRecord | None
+    observed: int
+    ready: str = ""
+    switching: bool = False
+    down_for: float = 0.0
+    deleting: bool = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict of the last pass."""
+        return self.report.verdict if self.report else None
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """The whole in one word and one sentence; `ready` is the status of the condition Ready."""
+
+    phase: str
+    ready: Status
+    reason: str
+    message: str
+    reconciling: bool = False
+    stalled: bool = False
+
+
+def overall(this: Inputs) -> Overall:
+    """Return phase, Ready, Reconciling and Stalled: the first rule that has something to say."""
+    for rule in _RULES:
+        found = rule(this)
+        if found is not None:
+            return _as_managed(this, found)
+    raise AssertionError("the last rule always answers")
+
+
+def conditions(this: Inputs) -> tuple[Condition, ...]:
+    """Return the conditions of now, in a fixed order."""
+    whole = overall(this)
+    found = [Condition(READY, whole.ready, whole.reason, whole.message)]
+    if whole.reconciling:
+        found.append(Condition(RECONCILING, "True", whole.reason, whole.message))
+    if whole.stalled:
+        found.append(Condition(STALLED, "True", whole.reason, whole.message))
+    found.append(master_condition(this))
+    found += [_aspect(this, name, finding) for name, finding in _findings(this).items()]
+    return tuple(found)
+
+
+def master_condition(this: Inputs) -> Condition:
+    """Return MasterConfirmed. False needs evidence that the master is not to be used; what is not seen is Unknown."""
+    master = _sharpened(this)
+    if master is None:
+        return Condition(MASTER, "Unknown", "NotReadYet", say("NotReadYet", MASTER))
+    if isinstance(master, Confirmed):
+        message = say(
+            "MasterConfirmed",
+            host=master.host,
+            address=master.address,
+            port=master.port,
+            epoch=master.config_epoch,
+        )
+        return Condition(MASTER, "True", "MasterConfirmed", message)
+    withdrawn = bool(this.record and this.record.withdrawn_since)
+    return Condition(
+        MASTER, "False" if withdrawn or master.reason in _DOWN else "Unknown", master.reason, master.message
+    )
+
+
+def _sharpened(this: Inputs) -> Mastership | None:
+    if this.master is None or this.desired is None or not tried_in_vain(this.desired, this.down_for):
+        return this.master
+    return dead_without_successor(this.desired, this.master, this.record)
+
+
+def _findings(this: Inputs) -> dict[str, Finding]:
+    verdict = this.verdict
+    unread = {name: Finding(None, "NotReadYet", say("NotReadYet", name)) for name in (CONFIG, CREDENTIALS, PREFLIGHT)}
+    if verdict is None:
+        nothing = Finding(None, "Starting", say("Starting"))
+        return {name: nothing for name in (QUORUM, REPLICATION, REACHABLE, CLAIMED)} | unread
+    return {
+        QUORUM: verdict.quorum,
+        REPLICATION: verdict.replication,
+        REACHABLE: verdict.reachable,
+        CLAIMED: verdict.claimed,
+        CONFIG: _config(this),
+        CREDENTIALS: verdict.credentials,
+        PREFLIGHT: _preflight(this, verdict),
+    }
+
+
+def _aspect(this: Inputs, name: str, finding: Finding) -> Condition:
+    refusal = this.report.refusal if this.report else None
+    if refusal is not None and refusal.condition == name:
+        return Condition(name, "False", refusal.reason, refusal.message)
+    for reason, detail in _failures(this):
+        home = row(reason)
+        if home is not None and home.condition == name:
+            return Condition(name, "False", reason, say(reason, detail=detail))
+    status: Status = "Unknown" if finding.ok is None else "True" if finding.ok else "False"
+    return Condition(name, status, finding.reason, finding.message)
+
+
+def _config(this: Inputs) -> Finding:
+    report = this.report
+    if report is None or report.facts is None or report.refusal is not None:
+        return Finding(None, "NotReadYet", say("NotReadYet", CONFIG))
+    drift = [(host, each) for host, all_of in report.plan.drift.items() for each in all_of]
+    now = [
+        f"{host}: {each.key} is {each.have!r} instead of {each.want!r}"
+        for host, each in drift
+        if not each.pending_restart
+    ]
+    later = [f"{each.key} on {host}" for host, each in drift if each.pending_restart]
+    if now:
+        return Finding(False, "ConfigDrift", say("ConfigDrift", detail="; ".join(now)))
+    if later:
+        return Finding(False, "RestartPending", say("RestartPending", detail=", ".join(later)))
+    return Finding(True, "AllAsDeclared", say("AllAsDeclared"))
+
+
+def _preflight(this: Inputs, verdict: Verdict) -> Finding:
+    if verdict.situation_reason:
+        return Finding(False, verdict.situation_reason, verdict.situation_message)
+    return verdict.preflight
+
+
+def _failures(this: Inputs) -> Iterable[tuple[str, str]]:
+    """Return reason and sentence of each step that failed in the last pass."""
+    results: tuple[StepResult, ...] = this.report.results if this.report else ()
+    for result in results:
+        if not result.ok:
+            reason = result.reason if row(result.reason) else "StepFailed"
+            yield reason, f"{result.step.host}: {result.step.what}: {result.message.rstrip('. ')}."
+
+
+def _as_managed(this: Inputs, found: Overall) -> Overall:
+    """Paused and Observe tell the state as observed; a hand that does nothing is not reconciling."""
+    hands_off = {"Paused": "Paused", "Observe": "Observing"}
+    management = this.desired.management if this.desired else "Full"
+    if management not in hands_off or found.phase in ("Blocked", "Deleting"):
+        return found
+    return replace(found, phase=hands_off[management], reconciling=found.phase == "FailingOver")
+
+
+def _deleting(this: Inputs) -> Overall | None:
+    if not this.deleting:
+        return None
+    return Overall("Deleting", "False", "Deleting", say("Deleting", detail=""), reconciling=True)
+
+
+def _blocked(this: Inputs) -> Overall | None:
+    refusal = this.report.refusal if this.report else None
+    if refusal is not None:
+        return Overall("Blocked", "False", refusal.reason, refusal.message, stalled=True)
+    stalled = [(reason, say(reason, detail=detail)) for reason, detail in _failures(this) if stalls(reason)]
+    for finding in _findings(this).values():
+        if finding.ok is False and stalls(finding.reason):
+            stalled.append((finding.reason, finding.message))
+    return Overall("Blocked", "False", *stalled[0], stalled=True) if stalled else None
+
+
+def _starting(this: Inputs) -> Overall | None:
+    if this.verdict is not None:
+        return None
+    return Overall("Bootstrapping", "False", "Starting", say("Starting"), reconciling=True)
+
+
+def _bootstrapping(this: Inputs) -> Overall | None:
+    verdict, report = this.verdict, this.report
+    unfinished = this.bootstrap is not None and not this.bootstrap.completed_at
+    if verdict is None or report is None or this.record is not None and not unfinished:
+        return None
+    if verdict.situation is Situation.BARE and this.desired is not None and this.desired.management != "Full":
+        message = say("NothingThere", management=this.desired.management)
+        return Overall("Bootstrapping", "False", "NothingThere", message)
+    if verdict.situation in (Situation.BARE, Situation.BOOTSTRAPPING) or unfinished:
+        message = say("Bootstrapping", detail=_sentence(report.sentence))
+        return Overall("Bootstrapping", "False", "Bootstrapping", message, reconciling=True)
+    if verdict.situation is Situation.UNREADABLE:
+        reason, message = "Unreadable", say("Unreadable", detail=verdict.situation_message)
+        return Overall("Bootstrapping", "False", reason, message, reconciling=True)
+    return None
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(". ") + "." if text else ""
+
+
+def _not_alive(this: Inputs) -> Overall | None:
+    verdict, report = this.verdict, this.report
+    if verdict is None or report is None or verdict.situation is Situation.ALIVE:
+        return None
+    if verdict.situation is Situation.STOPPED:
+        message = say("ColdStart", detail=_sentence(report.sentence))
+        return Overall("Unavailable", "False", "ColdStart", message, reconciling=True)
+    message = say("Unreadable", detail=verdict.situation_message)
+    return Overall("Unavailable", "Unknown", "Unreadable", message)
+
+
+def _failing_over(this: Inputs) -> Overall | None:
+    if this.desired is not None and tried_in_vain(this.desired, this.down_for):
+        return None
+    reason = "" if this.master is None or isinstance(this.master, Confirmed) else this.master.reason
+    if not this.switching and reason not in _SWITCHING:
+        return None
+    message = say("FailingOver", detail=master_condition(this).message)
+    return Overall("FailingOver", "False", "FailingOver", message, reconciling=True)
+
+
+def _unavailable(this: Inputs) -> Overall | None:
+    master = master_condition(this)
+    if master.status != "True":
+        return Overall("Unavailable", master.status, master.reason, master.message)
+    verdict = this.verdict
+    if verdict is not None and verdict.quorum.ok is False:
+        return Overall("Unavailable", "False", verdict.quorum.reason, verdict.quorum.message)
+    if verdict is not None and verdict.replication.reason == "ReplicationBroken":
+        return Overall("Unavailable", "False", verdict.replication.reason, verdict.replication.message)
+    return None
+
+
+def _degraded(this: Inputs) -> Overall | None:
+    verdict, report = this.verdict, this.report
+    if verdict is None or report is None:
+        return None
+    behind = this.observed < this.generation
+    for finding in (verdict.replication, verdict.quorum, verdict.reachable):
+        if finding.ok is not True or finding.reason == "SentinelMissing":
+            return Overall("Degraded", "True", finding.reason, finding.message, reconciling=behind)
+    failed = next(iter(_failures(this)), None)
+    if failed is not None:
+        return Overall("Degraded", "True", failed[0], say(failed[0], detail=failed[1]), reconciling=behind)
+    return None
+
+
+def _updating(this: Inputs) -> Overall | None:
+    if this.report is None or this.observed >= this.generation:
+        return None
+    message = say("Updating", generation=this.generation, detail=_sentence(this.report.sentence))
+    return Overall("Updating", "True", "Updating", message, reconciling=True)
+
+
+def _waiting_for_you(this: Inputs) -> Overall | None:
+    config = _config(this)
+    if config.reason != "RestartPending":
+        return None
+    return Overall("WaitingForYou", "True", config.reason, config.message)
+
+
+def _healthy(this: Inputs) -> Overall:
+    """All well; what is left undone on purpose, and drift that is seen but not touched, is said."""
+    waiting = this.report.plan.waiting if this.report else ()
+    config = _config(this)
+    if waiting:
+        return Overall("Degraded", "True", "Degraded", say("Degraded", detail=_sentence(waiting[0])))
+    if config.ok is False:
+        return Overall("Degraded", "True", config.reason, config.message)
+    master = this.master.host if isinstance(this.master, Confirmed) else ""
+    return Overall("Healthy", "True", "Healthy", say("Healthy", master=master, ready=this.ready))
+
+
+_RULES: tuple[Callable[[Inputs], Overall | None], ...] = (
+    _deleting,
+    _blocked,
+    _starting,
+    _bootstrapping,
+    _not_alive,
+    _failing_over,
+    _unavailable,
+    _degraded,
+    _updating,
+    _waiting_for_you,
+    _healthy,
+)

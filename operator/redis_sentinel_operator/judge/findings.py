@@ -1,0 +1,210 @@
+"""One judgement an aspect: quorum, replication, reach, claims, credentials, preflight. Reasons are of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.judge.master import Sentinels, absences, views
+from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.fact import ClusterFacts, Denied, HostFacts, Known, RedisFacts, SentinelView, Unknown
+from redis_sentinel_operator.model.verdict import Confirmed, Finding, Mastership
+
+# The order in which reasons are told when hosts differ: those that need a person first.
+_GRAVEST = (
+    "BadPrivateKey",
+    "HostKeyChanged",
+    "HostKeyUnknown",
+    "AuthenticationFailed",
+    "SudoRefused",
+    "ForwardingRefused",
+    "HostUnreachable",
+    "CommandTimedOut",
+    "SessionLost",
+)
+_OURS = ("redis", "valkey", "sentinel")
+
+
+def quorum(desired: Desired, sentinels: Sentinels) -> Finding:
+    """Whether a failover can be authorised."""
+    seen = views(desired, sentinels)
+    total, needed = len(desired.sentinel_hosts), max(desired.majority, desired.sentinel.quorum)
+    missing = "; ".join(absences(desired, sentinels))
+    refusing = [name for name, view in seen.items() if view.quorum_ok is False]
+    unread = sum(isinstance(sentinels.get(host.name, Unknown("")), Unknown) for host in desired.sentinel_hosts)
+    counts = {"working": len(seen), "sentinels": total}
+    if len(seen) < needed <= len(seen) + unread:
+        return Finding(None, "SentinelsUnreadable", say("SentinelsUnreadable", **counts, missing=missing))
+    if len(seen) < needed or len(refusing) == len(seen):
+        detail = f"Missing: {missing}." if missing else f"NOQUORUM says {', '.join(refusing)}."
+        return Finding(False, "QuorumLost", say("QuorumLost", **counts, needed=needed, detail=detail))
+    if refusing or len(seen) < total:
+        missing = "; ".join(filter(None, (missing, *(f"{name} says NOQUORUM" for name in refusing))))
+        message = say("SentinelMissing", **counts, quorum=desired.sentinel.quorum, missing=missing)
+        return Finding(True, "SentinelMissing", message)
+    return Finding(True, "QuorumReached", say("QuorumReached", sentinels=total))
+
+
+def no_quorum_question() -> Finding:
+    """Return the finding for hosts where no cluster runs."""
+    return Finding(None, "NotApplicable", say("NotApplicable"))
+
+
+def cannot_reach(
+    desired: Desired, master: Mastership, seen: Mapping[str, SentinelView], redis: object
+) -> Finding | None:
+    """Return the finding for a master that sentinels call down while it serves its replicas, None when it is not so."""
+    down = [view for view in seen.values() if "o_down" in view.flags]
+    if not isinstance(master, Confirmed) or len(down) < desired.majority:
+        return None
+    facts = redis.value if isinstance(redis, Known) else None
+    if not isinstance(facts, RedisFacts) or not facts.replicas:
+        return None
+    message = say("SentinelsCannotReachMaster", host=master.host, address=master.address, replicas=len(facts.replicas))
+    return Finding(False, "SentinelsCannotReachMaster", message)
+
+
+def linked_replicas(desired: Desired, facts: ClusterFacts, master: Mastership) -> frozenset[str]:
+    """Return the hosts whose redis follows the confirmed master with its link up.
+
+    A host that cannot be read counts when the master's own ROLE lists it: only replicas in touch are there.
+    """
+    if not isinstance(master, Confirmed):
+        return frozenset()
+    return frozenset(
+        host.name
+        for host in desired.redis_hosts
+        if host.name != master.host and not trouble_of_replica(host, facts, master)
+    )
+
+
+def trouble_of_replica(host: DesiredHost, facts: ClusterFacts, master: Confirmed) -> str:
+    """Return a phrase for what is wrong with a replica, "" when it follows the master with its link up."""
+    fact = facts.hosts[host.name].redis if host.name in facts.hosts else Unknown("it was not read")
+    if isinstance(fact, Unknown):
+        return "" if host.address in _listed(facts, master) else fact.message.rstrip(". ")
+    if fact.value is None:
+        return "its redis does not run"
+    if isinstance(fact.value, Denied):
+        return f"its redis refuses: {fact.value.message.rstrip('. ')}"
+    return _trouble_of_link(fact.value, master)
+
+
+def _trouble_of_link(redis: RedisFacts, master: Confirmed) -> str:
+    if redis.loading:
+        return "its redis loads its data"
+    if redis.role == "master":
+        return "its redis says that it is a master"
+    if redis.master_address != master.address:
+        return f"its redis follows {redis.master_address}"
+    if redis.syncing:
+        return "it synchronises with the master"
+    return "" if redis.link == "up" else "its link to the master is down"
+
+
+def _listed(facts: ClusterFacts, master: Confirmed) -> frozenset[str]:
+    fact = facts.hosts[master.host].redis if master.host in facts.hosts else None
+    value = fact.value if isinstance(fact, Known) else None
+    return frozenset(link.address for link in value.replicas) if isinstance(value, RedisFacts) else frozenset()
+
+
+def replication(desired: Desired, facts: ClusterFacts, master: Mastership) -> Finding:
+    """Whether every declared replica follows the confirmed master."""
+    if not isinstance(master, Confirmed):
+        return Finding(None, "NoMaster", say("NoMaster"))
+    replicas = [host for host in desired.redis_hosts if host.name != master.host]
+    troubles = {host.name: trouble_of_replica(host, facts, master) for host in replicas}
+    linked = sum(not trouble for trouble in troubles.values())
+    values = {"linked": linked, "expected": len(replicas), "master": master.host}
+    if linked == len(replicas):
+        return Finding(True, "ReplicasLinked", say("ReplicasLinked", **values))
+    detail = "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items() if trouble) + "."
+    syncing = all("synchronises" in trouble for trouble in troubles.values() if trouble)
+    reason = "ReplicaSyncing" if syncing else "ReplicaMissing" if linked else "ReplicationBroken"
+    return Finding(False, reason, say(reason, **values, detail=detail))
+
+
+def reachable(desired: Desired, facts: ClusterFacts) -> Finding:
+    """Whether every host can be read over SSH, and RESP goes through it."""
+    unknown = {host.name: _why_unreadable(facts.hosts.get(host.name)) for host in desired.hosts}
+    troubles = {name: why for name, why in unknown.items() if why is not None}
+    if not troubles:
+        return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.hosts)))
+    reason = min((why.reason for why in troubles.values()), key=_gravity)
+    reason = reason if reason in _GRAVEST else "ProbeFailed"
+    detail = "; ".join(f"{name}: {why.message.rstrip('. ')}" for name, why in troubles.items()) + "."
+    return Finding(False, reason, say(reason, detail=detail))
+
+
+def _gravity(reason: str) -> int:
+    return _GRAVEST.index(reason) if reason in _GRAVEST else len(_GRAVEST)
+
+
+def _why_unreadable(facts: HostFacts | None) -> Unknown | None:
+    if facts is None:
+        return Unknown("it was not read")
+    if isinstance(facts.os, Unknown):
+        return facts.os
+    refused = [fact for fact in (facts.redis, facts.sentinel) if isinstance(fact, Unknown)]
+    return next((fact for fact in refused if fact.reason == "ForwardingRefused"), None)
+
+
+def claimed(desired: Desired, facts: ClusterFacts, owner: str) -> Finding:
+    """Whether every host carries our claim."""
+    claims = {host.name: facts.hosts[host.name].claim for host in desired.hosts if host.name in facts.hosts}
+    for name, fact in claims.items():
+        if isinstance(fact, Known) and fact.value is not None and fact.value.owner != owner:
+            message = say("HostClaimedByAnother", host=name, owner=fact.value.owner)
+            return Finding(False, "HostClaimedByAnother", message)
+    unread = [name for name, fact in claims.items() if isinstance(fact, Unknown)]
+    if unread:
+        return Finding(None, "ClaimUnreadable", say("ClaimUnreadable", hosts=", ".join(unread)))
+    free = [name for name, fact in claims.items() if isinstance(fact, Known) and fact.value is None]
+    if free:
+        return Finding(False, "NotClaimed", say("NotClaimed", hosts=", ".join(free)))
+    return Finding(True, "AllClaimed", say("AllClaimed", hosts=len(claims)))
+
+
+def credentials(desired: Desired, facts: ClusterFacts) -> Finding:
+    """Whether the servers accept the password."""
+    for name, fact in _redis_of(desired, facts):
+        if isinstance(fact.value, Denied):
+            return Finding(False, "PasswordWrong", say("PasswordWrong", host=name, detail=fact.value.message))
+    return Finding(True, "CredentialsInSync", say("CredentialsInSync"))
+
+
+def _redis_of(desired: Desired, facts: ClusterFacts) -> Iterable[tuple[str, Known[RedisFacts | Denied | None]]]:
+    for host in desired.redis_hosts:
+        fact = facts.hosts[host.name].redis if host.name in facts.hosts else None
+        if isinstance(fact, Known):
+            yield host.name, fact
+
+
+def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
+    """Whether something on a host stands in the way: a system we do not know, a port that another program has."""
+    for host in desired.hosts:
+        seen = facts.hosts.get(host.name)
+        finding = None if seen is None else _unsupported(host, seen) or _port_taken(desired, host, seen)
+        if finding is not None:
+            return finding
+    return Finding(True, "PreflightPassed", say("PreflightPassed"))
+
+
+def _unsupported(host: DesiredHost, facts: HostFacts) -> Finding | None:
+    if not isinstance(facts.os, Known) or family(facts.os.value) is not None:
+        return None
+    detail = f"{host.name} runs {facts.os.value.id} {facts.os.value.version_id}, which is not supported."
+    return Finding(False, "UnsupportedSystem", say("UnsupportedSystem", detail=detail))
+
+
+def _port_taken(desired: Desired, host: DesiredHost, facts: HostFacts) -> Finding | None:
+    ports = {desired.redis_port} if host.redis else set()
+    ports |= {desired.sentinel_port} if host.sentinel else set()
+    for listener in facts.listeners.value if isinstance(facts.listeners, Known) else ():
+        if listener.port in ports and listener.process and not any(word in listener.process for word in _OURS):
+            message = say(
+                "PortTaken", port=listener.port, host=host.name, process=f"{listener.process} ({listener.pid})"
+            )
+            return Finding(False, "PortTaken", message)
+    return None
