@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.controlplane import ControlPlane, KubectlError
+from lab.controlplane import STATE, ControlPlane, KubectlError
 from lab.kubeconfig import NotALab, assert_lab
 from lab.machine import LabError
 from lab.model import LabConfig, lab_config
@@ -33,14 +33,14 @@ def addresses() -> str:
 
 
 def processes_of(config: LabConfig) -> list[str]:
-    """Command lines that name this lab's state directory."""
+    """Command lines that name the directory of this lab's control plane."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if f"{config.state}/" in line:
+        if f"{STATE / config.name}/" in line:
             found.append(line)
     return found
 
@@ -182,4 +182,4 @@ def test_nothing_is_left_when_the_driver_is_killed() -> None:
     driver.wait()
     eventually(lambda: not processes_of(config), "the processes to end")
     eventually(lambda: addresses() == before, "interfaces and routes to go")
-    eventually(lambda: not (config.state / "control-plane").exists(), "the data to go")
+    eventually(lambda: not (STATE / config.name).exists(), "the data to go")

@@ -24,11 +24,12 @@ from lab.binaries import CONTROL_PLANE, binary
 from lab.certs import Authority, new_authority, new_service_account_keys, write_private
 from lab.console import Console, default_console
 from lab.daemons import Daemons
+from lab.guardian import Guardian
 from lab.kubeconfig import assert_lab, write_kubeconfig
 from lab.machine import LabError
 from lab.model import LabConfig
-from lab.reaper import Reaper
 
+STATE = Path("/run/redis-sentinel-control-plane")
 START_SECONDS = 60.0
 TOKEN_SECONDS = 24 * 3600
 
@@ -59,9 +60,9 @@ class ControlPlane:
         self.config = config
         self.console = console or default_console()
         self.network = clusternet.cluster_network(config)
-        self.directory = config.state / "control-plane"
+        self.directory = STATE / config.name
         self.daemons = Daemons(self.directory / "run")
-        self._reaper: Reaper | None = None
+        self._guardian: Guardian | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -104,7 +105,7 @@ class ControlPlane:
         if self.running():
             raise LabError(f"the control plane of lab {self.config.name} is up already ({self.url})")
         self.stop()  # what a killed driver may have left
-        self._reaper = None if keep else Reaper("lab.controlplane:clean", self.config)
+        self._guardian = None if keep else Guardian("lab.controlplane:clean", self.config)
         try:
             clusternet.bring_up(self.network)
             with self.console.step(f"control plane of lab {self.config.name}"):
@@ -127,9 +128,9 @@ class ControlPlane:
         clusternet.take_down(self.network)
         if not keep_logs:
             shutil.rmtree(self.directory, ignore_errors=True)
-        if self._reaper is not None:
-            self._reaper.dismiss()
-            self._reaper = None
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60.0
