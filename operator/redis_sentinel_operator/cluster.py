@@ -20,7 +20,7 @@ from typing import Any
 from redis_sentinel_operator.acts import Act, read_act
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.connect.hostlink import HostLink
 from redis_sentinel_operator.declared import Declared, read_declared
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced, OperatorError
 from redis_sentinel_operator.kube.client import KubeClient

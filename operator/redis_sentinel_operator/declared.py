@@ -14,7 +14,7 @@ from redis_sentinel_operator.api.desired import (
     ssh_secret_name,
 )
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
-from redis_sentinel_operator.connect.session import Credentials
+from redis_sentinel_operator.connect.target import Credentials
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.kube.client import KubeClient
 from redis_sentinel_operator.kube.secrets import SshKeys, read_password, read_ssh_secret

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.connect.hostlink import HostLink
 from redis_sentinel_operator.follow.follower import Follower
 from redis_sentinel_operator.follow.grammar import disturbs
 from redis_sentinel_operator.judge.master import candidate, mastership

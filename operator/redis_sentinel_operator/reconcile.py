@@ -17,7 +17,7 @@ from itertools import groupby
 from redis_sentinel_operator import logs
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.connect.hostlink import HostLink
 from redis_sentinel_operator.errors import OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
