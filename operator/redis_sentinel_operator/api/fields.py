@@ -82,9 +82,9 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-Word: TypeAlias = Annotated[str, _clipped(128), Field(max_length=128)]
-Text: TypeAlias = Annotated[str, _clipped(1024), Field(max_length=1024)]
-LongText: TypeAlias = Annotated[str, _clipped(4096), Field(max_length=4096)]
+Word: TypeAlias = Annotated[str, Field(max_length=128), _clipped(128)]
+Text: TypeAlias = Annotated[str, Field(max_length=1024), _clipped(1024)]
+LongText: TypeAlias = Annotated[str, Field(max_length=4096), _clipped(4096)]
 Count: TypeAlias = Annotated[str, Field(max_length=16, pattern=r"^[0-9]+/[0-9]+$")]
 Time: TypeAlias = Annotated[
     Annotated[str, Field(max_length=40)] | None,

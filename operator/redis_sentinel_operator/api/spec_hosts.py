@@ -57,7 +57,7 @@ class Ssh(ApiModel):
         SecretRef(name="redis-ssh"),
         description="Secret of type kubernetes.io/ssh-auth with the keys ssh-privatekey, known_hosts (the output of "
         "`ssh-keyscan` for all hosts) and, where the key has one, passphrase. A Secret of another type needs the "
-        'label redis-sentinel-operator.io/use: "true".',
+        'label redis-sentinel-operator.io/use: "true". Default: the Secret redis-ssh.',
     )
     user: UserName = Field("root", description="User to log in as. It must be root, or have `sudo: true`.")
     port: Port = Field(22, description="TCP port of sshd.")

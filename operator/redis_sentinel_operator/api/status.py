@@ -66,9 +66,7 @@ class ConfigItem(ApiModel):
     key: Word = Field(description="The directive.")
     want: Text = Field(description="The declared value.")
     have: Text = Field(description="The value that redis has now.")
-    pending_restart: bool = Field(
-        False, description="The file has the declared value; redis takes it at its next start."
-    )
+    pending_restart: bool = Field(description="The file has the declared value; redis takes it at its next start.")
 
 
 class HostSsh(ApiModel):
@@ -92,7 +90,7 @@ class HostStatus(ApiModel):
     )
     sentinel: ServiceState | None = Field(None, description="Its sentinel. Unset: the host shall have none.")
     sentinel_id: Word | None = Field(None, alias="sentinelID", description="The id of its sentinel (myid).")
-    config: Annotated[Items[ConfigItem], first(128), Field(max_length=128, json_schema_extra=list_map("key"))] = Field(
+    config: Annotated[Items[ConfigItem], Field(max_length=128, json_schema_extra=list_map("key")), first(128)] = Field(
         (), exclude_if=_empty, description="Directives that are not as declared."
     )
     joined_at: Time = Field(None, description="When it became a member.")
@@ -152,7 +150,7 @@ class PlanItem(ApiModel):
     host: Word = Field(description="On which host.")
     what: Text = Field(description="What it would do.")
     why: Text = Field(description="Why.")
-    impact: PlanImpact = Field("None", description="What it does to clients.")
+    impact: PlanImpact = Field(description="What it does to clients.")
 
 
 class Status(ApiModel):
@@ -169,11 +167,11 @@ class Status(ApiModel):
     ready: Count | None = Field(None, description="Hosts that are as declared, of all.")
     replicas: Count | None = Field(None, description="Replicas in touch with the master, of those declared.")
     sentinels: Count | None = Field(None, description="Sentinels that answer, of those declared.")
-    hosts: Annotated[Items[HostStatus], first(128), Field(max_length=128, json_schema_extra=list_map("name"))] = Field(
+    hosts: Annotated[Items[HostStatus], Field(max_length=128, json_schema_extra=list_map("name")), first(128)] = Field(
         (), exclude_if=_empty, description="The hosts as they were last seen."
     )
     bootstrap: Bootstrap | None = Field(None, description="How the cluster was set up on bare hosts, once.")
-    conditions: Annotated[Items[Condition], first(32), Field(max_length=32, json_schema_extra=list_map("type"))] = (
+    conditions: Annotated[Items[Condition], Field(max_length=32, json_schema_extra=list_map("type")), first(32)] = (
         Field(
             (),
             exclude_if=_empty,
@@ -181,16 +179,16 @@ class Status(ApiModel):
             "ReplicationHealthy, HostsReachable, HostsClaimed, ConfigInSync, CredentialsInSync, PreflightPassed.",
         )
     )
-    failovers: Annotated[Items[FailoverEntry], last(10), Field(max_length=10)] = Field(
+    failovers: Annotated[Items[FailoverEntry], Field(max_length=10), last(10)] = Field(
         (), exclude_if=_empty, description="The last 10 failovers, oldest first."
     )
     operation: Operation | None = Field(None, description="The procedure that goes on.")
-    acts: Annotated[Items[Act], last(10), Field(max_length=10)] = Field(
+    acts: Annotated[Items[Act], Field(max_length=10), last(10)] = Field(
         (),
         exclude_if=_empty,
         description="The last 10 answers to the annotation redis-sentinel-operator.io/act, oldest first.",
     )
-    plan: Annotated[Items[PlanItem], first(256), Field(max_length=256)] = Field(
+    plan: Annotated[Items[PlanItem], Field(max_length=256), first(256)] = Field(
         (),
         exclude_if=_empty,
         description="With management Observe: what the operator would do now. Empty: all is as declared.",
