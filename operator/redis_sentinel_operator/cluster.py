@@ -36,6 +36,8 @@ from redis_sentinel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_LOOK = 0.25  # seconds between two looks at whether the cluster's time has ended
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -82,17 +84,34 @@ class Cluster:
             writer = StatusWriter(self._services.kube, self.ref)
             self._board = Board(self.ref, body.get("status") or {}, writer.write, lambda: datetime.now(UTC))
             self._listening = Listening(self._board, self._settings, self.wake)
-            writing = asyncio.create_task(self._board.run(), name=f"board of {self.ref}")
-            try:
-                await self._loop(ended, writing)
-            finally:
-                writing.cancel()
-                await asyncio.wait({writing}, timeout=1.0)
+            await self._live(ended, self._board)
             if deleted():
                 await self._depart()
         finally:
             self._ending = True
             await self._close()
+
+    async def _live(self, ended: Callable[[], bool], board: Board) -> None:
+        """Run the loop and the board's writer until either ends or `ended()`; a pass in the middle is given up then.
+
+        A deletion must not wait for hosts that do not answer, and a pass may end between any two commands anyway.
+        """
+        tasks = {
+            asyncio.create_task(self._loop(), name=f"loop of {self.ref}"),
+            asyncio.create_task(board.run(), name=f"board of {self.ref}"),
+        }
+        try:
+            while not ended():
+                done, _ = await asyncio.wait(tasks, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1.0)
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
 
     async def _depart(self) -> None:
         """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""
@@ -128,20 +147,17 @@ class Cluster:
         body = await self._services.kube.get_cluster(self.ref.namespace, self.ref.name)
         return body if body is not None and body["metadata"]["uid"] == self.ref.uid else None
 
-    async def _loop(self, ended: Callable[[], bool], writing: asyncio.Task[None]) -> None:
-        while not ended() and not writing.done():
+    async def _loop(self) -> None:
+        while True:
             self._woken.clear()
             self._services.metrics.beat(str(self.ref))
             started = time.monotonic()
-            try:
-                outcome = await self._one_pass()
-            except ObjectReplaced:
-                return
+            outcome = await self._one_pass()
             if outcome is None:
                 return
             self._services.metrics.passed(str(self.ref), time.monotonic() - started)
             log.info("%s: %s", self.ref, outcome.sentence, extra={"woken_by": self._why})
-            await self._rest(outcome, ended, writing)
+            await self._rest(outcome)
 
     async def _one_pass(self) -> Outcome | None:
         """Run one pass; every failure becomes an outcome, so that the loop never ends by one."""
@@ -236,16 +252,11 @@ class Cluster:
         if links:
             await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=2.0)
 
-    async def _rest(self, outcome: Outcome, ended: Callable[[], bool], writing: asyncio.Task[None]) -> None:
-        """Wait until the next pass is due, somebody wakes us, or the loop shall end."""
-        due = time.monotonic() + self._delay(outcome)
-        while not ended() and not writing.done() and (left := due - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(min(left, 0.5)):
-                    await self._woken.wait()
-                return
-            except TimeoutError:
-                continue
+    async def _rest(self, outcome: Outcome) -> None:
+        """Wait until the next pass is due or somebody wakes us."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._delay(outcome)):
+                await self._woken.wait()
 
     def _delay(self, outcome: Outcome) -> float:
         if outcome.requeue_after < 0:
