@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ _MESSAGE_LIMIT: Final = 1024  # the API server refuses longer ones
 _BURST: Final = 20
 _PER_SECOND: Final = 0.2
 _WAITING: Final = 500
+_NO_NEWS: Final = frozenset({"Reconciling"})  # comes and goes with each pass that has work
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Events:
         self._instance = instance
         self._said: dict[tuple[str, str], tuple[str, str]] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._seen: set[str] = set()
         self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_WAITING)
 
     def transition(
@@ -76,9 +79,23 @@ class Events:
             log.warning("%s: the Event %s is left out, the API server takes none", ref, reason)
         return True
 
+    def conditions(self, ref: ClusterRef, status: Mapping[str, Any]) -> None:
+        """Tell what changed in a stored status: its conditions and its master. The first look only remembers."""
+        first = ref.uid not in self._seen
+        if first and not status:
+            self._seen.add(ref.uid)  # a new object: all that it becomes is news
+            return
+        for aspect, reason, message, warning, state in _aspects(status):
+            if first:
+                self._said[ref.uid, aspect] = (reason, state)
+            else:
+                self.transition(ref, aspect, reason, message, warning=warning, state=state)
+        self._seen.add(ref.uid)
+
     def forget(self, ref: ClusterRef) -> None:
         """Drop what is remembered of an object that is gone."""
         self._buckets.pop(ref.uid, None)
+        self._seen.discard(ref.uid)
         for key in [key for key in self._said if key[0] == ref.uid]:
             del self._said[key]
 
@@ -90,6 +107,19 @@ class Events:
                 await self._client.request("POST", path_of("", "v1", "events", namespace), body=document)
             except OperatorError as error:
                 log.info("the Event %s was not posted: %s", document["reason"], error)
+
+
+def _aspects(status: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool, str]]:
+    """Yield aspect, reason, message, whether it is a warning, and state for all in a status that is worth an Event."""
+    for condition in status.get("conditions") or ():
+        kind, state = str(condition["type"]), str(condition["status"])
+        if kind not in _NO_NEWS:
+            warning = state != ("False" if kind == "Stalled" else "True")
+            yield kind, str(condition["reason"]), f"{kind} is {state}: {condition.get('message', '')}", warning, state
+    master = status.get("master")
+    if master:
+        where = f"{master['host']} ({master['address']}:{master['port']})"
+        yield "master", "MasterConfirmed", f"the master is {where}", False, str(master["host"])
 
 
 def _document(ref: ClusterRef, reason: str, message: str, kind: str, instance: str) -> dict[str, Any]:
