@@ -15,7 +15,7 @@ class Rule:
 
     `field` is the field below it that the API server blames. `optional_old`: the rule also runs when there is no old
     object; then `oldSelf` is an optional. `naming` is a CEL expression whose value is put before the message: which
-    host or key it is.
+    key it is.
     """
 
     at: str
@@ -39,11 +39,6 @@ class Rule:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _names(condition: str) -> str:
-    """The names of the hosts for which a condition on `h` holds."""
-    return f"self.filter(h, {condition}).map(h, h.name).join(', ')"
 
 
 def _effective(of: str, path: str, default: str) -> str:
@@ -79,15 +74,13 @@ RULES: tuple[Rule, ...] = (
         "spec.hosts",
         "self.all(h, self.exists_one(o, o.address == h.address))",
         "the same address more than once; give each host its own address, or remove the host that is there twice",
-        naming=_names("!self.exists_one(o, o.address == h.address)"),
     ),
     Rule(
-        "spec.hosts",
+        "spec.hosts[].address",
         # canonical: else "unique" is beaten by another spelling of an IPv6 address
-        "self.all(h, isIP(h.address) && ip.isCanonical(h.address))",
-        "address is no IP address in its usual form, such as 192.168.3.41 or fd00::41; write the address that a name "
+        "isIP(self) && ip.isCanonical(self)",
+        "no IP address in its usual form, such as 192.168.3.41 or fd00::41; write the address that a name "
         "stands for, IPv6 in small letters and shortened",
-        naming=_names("!isIP(h.address) || !ip.isCanonical(h.address)"),
     ),
     Rule(
         "spec.hosts",
@@ -95,22 +88,21 @@ RULES: tuple[Rule, ...] = (
         "IPv4 and IPv6 addresses are mixed; give all hosts addresses of one family",
     ),
     Rule(
-        "spec.hosts",
-        "self.all(h, !isIP(h.address) || ip(h.address).isGlobalUnicast())",
-        "address is loopback, link-local, multicast or unspecified; write the one where the other hosts reach it",
-        naming=_names("isIP(h.address) && !ip(h.address).isGlobalUnicast()"),
+        "spec.hosts[].address",
+        "!isIP(self) || ip(self).isGlobalUnicast()",
+        "a loopback, link-local, multicast or unspecified address; write the one where the other hosts reach it",
     ),
     Rule(
         "spec.redis.config",
         "self.all(k, k.size() <= 64 && k.matches('^[a-z][a-z0-9-]*$'))",
         "the name of a directive has small letters, digits and '-', at most 64, such as repl-timeout; correct the name",
-        naming="self.filter(k, k.size() > 64 || !k.matches('^[a-z][a-z0-9-]*$')).join(', ')",
+        naming="self.filter(k, k.size() > 64 || !k.matches('^[a-z][a-z0-9-]*$'))[0]",
     ),
     Rule(
         "spec.redis.config",
         "self.all(k, type(self[k]) != string || !self[k].matches('[\\r\\n]'))",
         "a value is one line; take the line break out of it",
-        naming="self.filter(k, type(self[k]) == string && self[k].matches('[\\r\\n]')).join(', ')",
+        naming="self.filter(k, type(self[k]) == string && self[k].matches('[\\r\\n]'))[0]",
     ),
     Rule(
         "spec",
