@@ -86,9 +86,9 @@ def registry(services: Services, events: Events) -> kopf.OperatorRegistry:
         cancellation_polling=1.0, cancellation_timeout=_FORCE_SECONDS, backoff=_RESTART_SECONDS,
     )  # fmt: skip
     async def cluster(
-        namespace: str, name: str, uid: str, memo: kopf.Memo, stopped: kopf.DaemonStopped, **_: Any
+        namespace: str | None, name: str, uid: str, memo: kopf.Memo, stopped: kopf.DaemonStopped, **_: Any
     ) -> None:
-        ref = ClusterRef(namespace, name, uid)
+        ref = ClusterRef(str(namespace), name, uid)
         await live(ref, services, _live(memo), stopped)
         services.metrics.forget(str(ref))
         events.forget(ref)

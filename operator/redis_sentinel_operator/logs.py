@@ -11,9 +11,8 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, TextIO
 
-Format = Literal["json", "text"]
 AUDIT: Final = "redis_sentinel_operator.audit"
 _audit = logging.getLogger(AUDIT)
 _OWN_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -63,8 +62,8 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def configure(form: Format, level: str, stream: TextIO | None = None) -> None:
-    """Send every record of the process to `stream` (standard error) in one form, from `level` on.
+def configure(form: str, level: str, stream: TextIO | None = None) -> None:
+    """Send every record of the process to `stream` (standard error) in one form (json or text), from `level` on.
 
     Raises:
         ValueError: the level or the form is none.

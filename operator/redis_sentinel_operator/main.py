@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NoReturn
 
+from aiohttp import web
+
 from redis_sentinel_operator import handlers, http, logs
 from redis_sentinel_operator.api.crd import document as crd_document
 from redis_sentinel_operator.cluster import Services
@@ -183,7 +185,7 @@ async def preflight(kube: KubeClient) -> str:
         await asyncio.sleep(_RETRY)
 
 
-async def _serve(sideline: Sideline, health: Health, port: int) -> http.web.AppRunner:
+async def _serve(sideline: Sideline, health: Health, port: int) -> web.AppRunner:
     app = http.application(health.metrics, health.unhealthy, health.unready)
     try:
         return await sideline.call(http.serve(app, port))
