@@ -146,7 +146,7 @@ def _findings(this: Inputs) -> dict[str, Finding]:
     unread = {name: Finding(None, "NotReadYet", say("NotReadYet", name)) for name in (CONFIG, CREDENTIALS, PREFLIGHT)}
     if verdict is None:
         nothing = Finding(None, "Starting", say("Starting"))
-        return {name: nothing for name in (QUORUM, REPLICATION, REACHABLE, CLAIMED)} | unread
+        return dict.fromkeys((QUORUM, REPLICATION, REACHABLE, CLAIMED), nothing) | unread
     return {
         QUORUM: verdict.quorum,
         REPLICATION: verdict.replication,
@@ -238,7 +238,7 @@ def _starting(this: Inputs) -> Overall | None:
 def _bootstrapping(this: Inputs) -> Overall | None:
     verdict, report = this.verdict, this.report
     unfinished = this.bootstrap is not None and not this.bootstrap.completed_at
-    if verdict is None or report is None or this.record is not None and not unfinished:
+    if verdict is None or report is None or (this.record is not None and not unfinished):
         return None
     if verdict.situation is Situation.BARE and this.desired is not None and this.desired.management != "Full":
         message = say("NothingThere", management=this.desired.management)

@@ -1,0 +1,138 @@
+"""status.hosts and the counts from one reading. Nothing that moves by itself (offsets, lag, uptime) is taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis_sentinel_operator.api.status import ConfigItem, HostSsh, HostStatus, Role, ServiceState
+from redis_sentinel_operator.judge.findings import linked_replicas, trouble_of_replica
+from redis_sentinel_operator.judge.master import absences, views
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.fact import (
+    ClusterFacts,
+    Denied,
+    Fact,
+    HostFacts,
+    Known,
+    RedisFacts,
+    SentinelFacts,
+    Unknown,
+)
+from redis_sentinel_operator.model.step import ConfigDrift
+from redis_sentinel_operator.model.verdict import Confirmed, Mastership
+
+Drift = Mapping[str, tuple[ConfigDrift, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The three columns, as "3/4"."""
+
+    ready: str
+    replicas: str
+    sentinels: str
+
+
+def counts(desired: Desired, facts: ClusterFacts, master: Mastership, drift: Drift) -> Counts:
+    """Count hosts that are as declared, replicas in touch with the master, sentinels that answer for our master."""
+    linked = linked_replicas(desired, facts, master)
+    in_role = linked | ({master.host} if isinstance(master, Confirmed) else frozenset())
+    in_office = views(desired, {name: host.sentinel for name, host in facts.hosts.items()}).keys()
+    ready = [
+        host.name
+        for host in desired.hosts
+        if (host.name in in_role or not host.redis)
+        and (host.name in in_office or not host.sentinel)
+        and not drift.get(host.name)
+        and not isinstance(facts.hosts[host.name].os if host.name in facts.hosts else Unknown(""), Unknown)
+    ]
+    wanted = max(len(desired.redis_hosts) - 1, 0)
+    return Counts(
+        ready=f"{len(ready)}/{len(desired.hosts)}",
+        replicas=f"{len(linked)}/{wanted}",
+        sentinels=f"{len(in_office)}/{len(desired.sentinel_hosts)}",
+    )
+
+
+def hosts(
+    desired: Desired, facts: ClusterFacts, master: Mastership, drift: Drift, before: tuple[HostStatus, ...]
+) -> tuple[HostStatus, ...]:
+    """Return status.hosts: the declared ones in their order, then members that are not declared any more."""
+    old = {host.name: host for host in before}
+    names = {host.name for host in desired.hosts}
+    declared = [
+        HostStatus(
+            **_kept(old.get(host.name)),
+            **_declared(host),
+            **_seen(host, facts.hosts.get(host.name)),
+            config=_config(drift.get(host.name, ())),
+            message=_message(desired, host, facts, master),
+        )
+        for host in desired.hosts
+    ]
+    return (*declared, *(host for host in before if host.name not in names and host.state is not None))
+
+
+def _kept(old: HostStatus | None) -> dict[str, Any]:
+    return {"joined_at": old.joined_at, "state": old.state} if old else {}
+
+
+def _declared(host: DesiredHost) -> dict[str, Any]:
+    ssh = HostSsh(address=host.ssh.address, user=host.ssh.user, port=host.ssh.port)
+    return {"name": host.name, "address": host.address, "ssh": ssh}
+
+
+def _seen(host: DesiredHost, read: HostFacts | None) -> dict[str, Any]:
+    return {
+        "role": _role(read),
+        "redis": _service(read.redis if read else None) if host.redis else None,
+        "sentinel": _service(read.sentinel if read else None) if host.sentinel else None,
+        "sentinel_id": _sentinel_id(read) if host.sentinel else None,
+    }
+
+
+def _config(drift: tuple[ConfigDrift, ...]) -> tuple[ConfigItem, ...]:
+    return tuple(
+        ConfigItem(key=each.key, want=each.want, have=each.have, pending_restart=each.pending_restart) for each in drift
+    )
+
+
+def _role(read: HostFacts | None) -> Role | None:
+    value = read.redis.value if read is not None and isinstance(read.redis, Known) else None
+    if not isinstance(value, RedisFacts):
+        return None
+    return "Master" if value.role == "master" else "Replica"
+
+
+def _service(fact: Fact[RedisFacts | Denied | None] | Fact[SentinelFacts | Denied | None] | None) -> ServiceState:
+    if fact is None or isinstance(fact, Unknown):
+        return "Unknown"
+    if fact.value is None:
+        return "Stopped"
+    if isinstance(fact.value, Denied):
+        return "Denied"
+    return "Loading" if isinstance(fact.value, RedisFacts) and fact.value.loading else "Running"
+
+
+def _sentinel_id(read: HostFacts | None) -> str | None:
+    value = read.sentinel.value if read is not None and isinstance(read.sentinel, Known) else None
+    return (value.my_id or None) if isinstance(value, SentinelFacts) else None
+
+
+def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: Mastership) -> str | None:
+    """Return what is wrong with the host, the gravest first."""
+    read = facts.hosts.get(host.name)
+    if read is None:
+        return "It was not read."
+    if isinstance(read.os, Unknown):
+        return read.os.message
+    troubles: list[str] = []
+    if host.redis and isinstance(master, Confirmed) and master.host != host.name:
+        troubles.append(trouble_of_replica(host, facts, master))
+    if host.sentinel:
+        sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
+        prefix = f"{host.name}: "
+        troubles += [each.removeprefix(prefix) for each in absences(desired, sentinels) if each.startswith(prefix)]
+    return "; ".join(filter(None, troubles)) or None
