@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from redis_sentinel_operator.conf.directives import Line, join, parse_lines
+from redis_sentinel_operator.conf.values import any_address
 from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.secret import Secret
 
@@ -96,22 +97,21 @@ def render(
     port: int,
     log_file: str,
     password: Secret | None = None,
-    my_id: str = "",
 ) -> Secret:
     """Return a fresh sentinel.conf; secret as a whole, as it holds the password.
 
     `monitor` stands before all lines that name its master: up to 6.0 Sentinel exits with "No such master with
-    specified name" otherwise. `bind 0.0.0.0`: without a bind line 3.2 is in protected mode and answers nobody
-    but 127.0.0.1, and up to 6.2 the first bind address is the source of all its own connections, so that it must not
-    be the loopback. The password's charset was checked before: Sentinel writes it back unquoted in all versions.
+    specified name" otherwise. A bind line: without one 3.2 is in protected mode and answers nobody but 127.0.0.1, and
+    up to 6.2 the first bind address is the source of all its own connections, so that it must not be the loopback. No
+    `myid`: Sentinel makes its own, while a copied one would make two voters one. The password's charset was checked
+    before: Sentinel writes it back unquoted in all versions.
     """
     lines = [
-        ("bind", "0.0.0.0"),  # noqa: S104 - see above
+        ("bind", any_address(master.address)),
         ("port", str(port)),
         ("protected-mode", "no"),
         ("dir", "/tmp"),  # noqa: S108 - the package's own; nothing is written there without scripts
         ("logfile", log_file),
-        *([("sentinel", "myid", my_id)] if my_id else []),
         ("sentinel", "monitor", master_name, master.address, str(master.port), str(settings.quorum)),
         *([("sentinel", "auth-pass", master_name, password.reveal())] if password else []),
         ("sentinel", "down-after-milliseconds", master_name, str(settings.down_after)),

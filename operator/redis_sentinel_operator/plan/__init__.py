@@ -1,0 +1,1 @@
+"""What to do: from what is declared and what was read to ordered steps; pure."""

@@ -1,0 +1,54 @@
+"""A living cluster: what is missing or not as declared is mended, and the sentinels are left to their work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis_sentinel_operator.conf.sentinel_conf import Monitor
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.verdict import Confirmed, Verdict
+from redis_sentinel_operator.plan.dropins import drop_ins
+from redis_sentinel_operator.plan.firewall import firewall
+from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.masters import named_masters
+from redis_sentinel_operator.plan.package import installed, package
+from redis_sentinel_operator.plan.part import CONFIRMED, Part, together
+from redis_sentinel_operator.plan.redis_conf import redis_conf
+from redis_sentinel_operator.plan.rejoin import Rejoining, rejoin
+from redis_sentinel_operator.plan.sentinel_conf import sentinel
+from redis_sentinel_operator.plan.sentinel_settings import sentinel_settings
+from redis_sentinel_operator.plan.units import enable
+
+
+def alive(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict) -> Part:
+    """Return what may be mended now.
+
+    While anything is in transition only what a failover itself may need is done: sentinels with their state are
+    started, closed ports opened. All else waits until the sentinels are through.
+    """
+    if verdict.transition:
+        parts = [Part(waiting=verdict.transition)]
+        parts += [firewall(desired, host) + sentinel(desired, host, None, facts) for host in hosts if installed(host)]
+        return together(parts)
+    named = named_masters(desired, facts, hosts)
+    return together(_one(desired, facts, host, verdict, named) for host in hosts)
+
+
+def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, named: frozenset[str]) -> Part:
+    if not installed(host):
+        return package(host)
+    master = verdict.master
+    confirmed = isinstance(master, Confirmed)
+    joining = rejoin(desired, host, master, named) if host.want.redis else Rejoining()
+    redis = redis_conf(desired, host, joining.role, may_set=confirmed, needs=CONFIRMED) if host.want.redis else Part()
+    monitor = Monitor(master.address, master.port, desired.sentinel.quorum) if isinstance(master, Confirmed) else None
+    return (
+        drop_ins(host)
+        + redis
+        + firewall(desired, host)
+        + joining.part
+        + sentinel(desired, host, monitor, facts)
+        + sentinel_settings(desired, host, may_set=confirmed)
+        + enable(host)
+    )

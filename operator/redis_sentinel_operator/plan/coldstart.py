@@ -1,0 +1,37 @@
+"""A cluster that is wholly stopped is started with the files it has: all redis first, then the sentinels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.masters import last_master
+from redis_sentinel_operator.plan.part import Part, Stage, together
+from redis_sentinel_operator.plan.units import start_redis, start_sentinel
+
+
+def cold_start(desired: Desired, hosts: Sequence[Host]) -> Part:
+    """Return the starts, and nothing else; all hosts were read and nothing runs anywhere.
+
+    A host that is neither the last master nor a replica by its file (it was master before that) stays down here: as a
+    writable second master it would take writes that are lost. It rejoins once the sentinels have confirmed the master.
+    """
+    master = last_master(desired, hosts)
+    return together(_one(desired, host, master) for host in hosts)
+
+
+def _one(desired: Desired, host: Host, master: str | None) -> Part:
+    why = "the whole cluster is stopped; it comes back with the files it has"
+    redis = start_redis(desired, host, Stage.MASTER, why) if host.want.redis and _may(host, master) else Part()
+    conf = host.sentinel_conf
+    known = conf is not None and desired.master_name in conf.masters
+    return redis + (start_sentinel(desired, host, why) if host.want.sentinel and known else Part())
+
+
+def _may(host: Host, master: str | None) -> bool:
+    file = host.redis_conf
+    if file is None:
+        return False
+    return master in (None, host.want.address) or parse(file.text).get("slaveof") is not None

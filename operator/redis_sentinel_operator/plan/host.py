@@ -1,0 +1,134 @@
+"""One host as the plans see it: declared, read, of a known family. A plan never looks at an Unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redis_sentinel_operator.conf.family import Family, family
+from redis_sentinel_operator.conf.sentinel_conf import SentinelConf
+from redis_sentinel_operator.conf.sentinel_conf import parse as parse_sentinel
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.fact import (
+    Claim,
+    ClusterFacts,
+    FileFacts,
+    HostFacts,
+    Known,
+    Process,
+    RedisFacts,
+    SentinelFacts,
+    UnitFacts,
+    Unknown,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host that was read over SSH. What RESP said may still be Unknown."""
+
+    want: DesiredHost
+    facts: HostFacts
+    family: Family
+    packages: Mapping[str, str]
+    files: Mapping[str, FileFacts | None] = field(repr=False)
+    units: Mapping[str, UnitFacts]
+    processes: tuple[Process, ...]
+    claim: Claim | None
+
+    @property
+    def name(self) -> str:
+        """The host's name in the spec."""
+        return self.want.name
+
+    @property
+    def redis_conf(self) -> FileFacts | None:
+        """redis.conf as it is."""
+        return self.files.get(self.family.redis_conf)
+
+    @property
+    def sentinel_conf(self) -> SentinelConf | None:
+        """sentinel.conf as it is, None when there is none."""
+        file = self.files.get(self.family.sentinel_conf)
+        return None if file is None else parse_sentinel(file.text)
+
+    @property
+    def redis(self) -> RedisFacts | None:
+        """The redis that lets us in, None when there is none or it is not known."""
+        value = self.facts.redis.value if isinstance(self.facts.redis, Known) else None
+        return value if isinstance(value, RedisFacts) else None
+
+    @property
+    def sentinel(self) -> SentinelFacts | None:
+        """The sentinel that answers, None when there is none or it is not known."""
+        return answering(self.facts)
+
+    def stopped(self, unit: str, *, sentinel: bool) -> bool:
+        """Whether it is proved that the server does not run: nobody listens, no process, the unit at rest."""
+        fact = self.facts.sentinel if sentinel else self.facts.redis
+        unit_facts = self.units.get(unit)
+        at_rest = unit_facts is None or unit_facts.active in ("inactive", "failed", "unknown", "")
+        no_process = not any(process.sentinel is sentinel for process in self.processes)
+        return isinstance(fact, Known) and fact.value is None and at_rest and no_process
+
+    @property
+    def redis_stopped(self) -> bool:
+        """Whether it is proved that no redis runs."""
+        return self.stopped(self.family.redis_unit, sentinel=False)
+
+    @property
+    def sentinel_stopped(self) -> bool:
+        """Whether it is proved that no sentinel runs."""
+        return self.stopped(self.family.sentinel_unit, sentinel=True)
+
+
+def answering(facts: HostFacts) -> SentinelFacts | None:
+    """Return what the host's sentinel says, None when it does not answer us."""
+    value = facts.sentinel.value if isinstance(facts.sentinel, Known) else None
+    return value if isinstance(value, SentinelFacts) else None
+
+
+def readable(desired: Desired, facts: ClusterFacts) -> tuple[tuple[Host, ...], tuple[str, ...]]:
+    """Return the declared hosts that plans can be made for, and a sentence for each of the others.
+
+    A host of an unsupported system counts as unreadable here; it is refused before.
+    """
+    hosts: list[Host] = []
+    sentences: list[str] = []
+    for want in desired.hosts:
+        host = _host(want, facts.hosts.get(want.name))
+        if isinstance(host, Host):
+            hosts.append(host)
+        else:
+            sentences.append(f"{want.name} could not be read and is left alone: {host}")
+    return tuple(hosts), tuple(sentences)
+
+
+def _host(want: DesiredHost, facts: HostFacts | None) -> Host | str:
+    if facts is None:
+        return "it was not asked"
+    unknown = _first_unknown(facts.os, facts.packages, facts.files, facts.units, facts.processes, facts.claim)
+    if unknown is not None:
+        return unknown.message
+    return _from_known(want, facts)
+
+
+def _first_unknown(*facts: object) -> Unknown | None:
+    return next((fact for fact in facts if isinstance(fact, Unknown)), None)
+
+
+def _from_known(want: DesiredHost, facts: HostFacts) -> Host | str:
+    match facts:
+        case HostFacts(
+            os=Known(os),
+            packages=Known(packages),
+            files=Known(files),
+            units=Known(units),
+            processes=Known(processes),
+            claim=Known(claim),
+        ):
+            found = family(os)
+            if found is None:
+                return f"its system {os.id} {os.version_id} is not supported"
+            return Host(want, facts, found, packages, files, units, processes, claim)
+    return "a fact is missing"

@@ -1,0 +1,90 @@
+"""The whole plan: which situation the cluster is in decides what it may hold at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.step import Plan
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
+from redis_sentinel_operator.plan.alive import alive
+from redis_sentinel_operator.plan.bootstrap import bootstrap
+from redis_sentinel_operator.plan.claim import claims, ours
+from redis_sentinel_operator.plan.coldstart import cold_start
+from redis_sentinel_operator.plan.host import Host, readable
+from redis_sentinel_operator.plan.part import Part, wait
+from redis_sentinel_operator.plan.refuse import refuse
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """Who plans: our owner string, the bootstrap as status has it, and whether a person said `adopt-claim`."""
+
+    owner: str
+    bootstrap: BootstrapRecord | None = None
+    adopt_claim: bool = False
+
+
+def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanContext) -> Plan:
+    """Return what is to be done now, from what was read; an empty plan when all is as declared.
+
+    What becomes possible only by a step of this plan (a file that a package brings) comes with the next reading.
+    """
+    hosts, unread = readable(desired, facts)
+    refusal = refuse(desired, facts, hosts, verdict, context.owner, adopt=context.adopt_claim)
+    if refusal is not None:
+        return Plan(refusal=refusal)
+    if verdict.situation is Situation.UNREADABLE:
+        return Part(waiting=(verdict.situation_message, *unread)).plan()
+    if verdict.situation is Situation.ALIVE or _bootstrapped(verdict):
+        return (Part(waiting=unread) + _alive(desired, facts, hosts, verdict, context)).plan()
+    if unread:
+        return Part(waiting=unread).plan()
+    if verdict.situation is Situation.STOPPED:
+        return _claimed_first(desired, hosts, context, "", cold_start(desired, hosts)).plan()
+    return _bootstrap(desired, facts, hosts, context).plan()
+
+
+def _bootstrapped(verdict: Verdict) -> bool:
+    """Whether our bootstrap is so far that the sentinels confirm a master: from there on the master is theirs."""
+    return verdict.situation is Situation.BOOTSTRAPPING and isinstance(verdict.master, Confirmed)
+
+
+def _alive(
+    desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, context: PlanContext
+) -> Part:
+    """Mend each host that carries our claim; the others are claimed first."""
+    unclaimed = [host for host in hosts if not ours(host, context.owner)]
+    missing = claims(unclaimed, context.owner, _bootstrap_id(context), adopt=context.adopt_claim)
+    mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
+    return missing + alive(desired, facts, mine, verdict)
+
+
+def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], context: PlanContext) -> Part:
+    record = context.bootstrap
+    if record is None:
+        first = desired.initial_master
+        return wait(f"the bootstrap with {first} as master begins when it is recorded in status")
+    if record.completed_at:
+        return wait(
+            f"the cluster was set up at {record.completed_at}, but now no host has any of it; it is not set up a "
+            "second time by itself. If its disks are only not mounted, mount them; else delete the resource and "
+            "create it anew"
+        )
+    return _claimed_first(desired, hosts, context, record.id, bootstrap(desired, facts, hosts, record.master))
+
+
+def _bootstrap_id(context: PlanContext) -> str:
+    return context.bootstrap.id if context.bootstrap else ""
+
+
+def _claimed_first(
+    desired: Desired, hosts: Sequence[Host], context: PlanContext, bootstrap_id: str, rest: Part
+) -> Part:
+    """Return the claims that are missing, and the rest only when there are none (or nothing is applied anyway)."""
+    missing = claims(hosts, context.owner, bootstrap_id, adopt=context.adopt_claim)
+    if missing.steps and desired.management == "Full":
+        return missing
+    return missing + rest

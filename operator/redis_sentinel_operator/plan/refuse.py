@@ -1,0 +1,106 @@
+"""What the hosts show that forbids every change: another owner, foreign data, another password, a taken port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts, Known
+from redis_sentinel_operator.model.step import Refusal
+from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
+from redis_sentinel_operator.plan.claim import foreign
+from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.package import other_version
+
+_OURS = ("redis", "valkey", "sentinel")
+
+
+def refuse(
+    desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, owner: str, *, adopt: bool
+) -> Refusal | None:
+    """Return why nothing may be changed on any host, or None."""
+    return (
+        _unsupported(facts)
+        or (None if adopt else _claimed(hosts, owner))
+        or _foreign(verdict)
+        or _version(hosts)
+        or _port(desired, hosts, verdict)
+        or _password(desired, hosts, verdict)
+    )
+
+
+def _unsupported(facts: ClusterFacts) -> Refusal | None:
+    for name, host in facts.hosts.items():
+        if isinstance(host.os, Known) and family(host.os.value) is None:
+            detail = f"{name} runs {host.os.value.id} {host.os.value.version_id}, which is not supported."
+            return Refusal(PREFLIGHT, "UnsupportedSystem", say("UnsupportedSystem", detail=detail))
+    return None
+
+
+def _claimed(hosts: Sequence[Host], owner: str) -> Refusal | None:
+    for host in hosts:
+        if foreign(host, owner) and host.claim is not None:
+            message = say("HostClaimedByAnother", host=host.name, owner=host.claim.owner)
+            return Refusal(CLAIMED, "HostClaimedByAnother", message)
+    return None
+
+
+def _foreign(verdict: Verdict) -> Refusal | None:
+    if verdict.situation is not Situation.FOREIGN:
+        return None
+    return Refusal(PREFLIGHT, verdict.situation_reason or "ForeignData", verdict.situation_message)
+
+
+def _version(hosts: Sequence[Host]) -> Refusal | None:
+    detail = next((sentence for host in hosts if (sentence := other_version(host))), None)
+    return None if detail is None else Refusal(PREFLIGHT, "NotSupportedYet", say("NotSupportedYet", detail=detail))
+
+
+def _port(desired: Desired, hosts: Sequence[Host], verdict: Verdict) -> Refusal | None:
+    """A cluster that is not there yet is not begun where a port is taken; one that lives is mended all the same."""
+    if verdict.situation not in (Situation.BARE, Situation.BOOTSTRAPPING):
+        return None
+    for host in hosts:
+        wanted = {desired.redis_port: host.want.redis, desired.sentinel_port: host.want.sentinel}
+        listeners = host.facts.listeners.value if isinstance(host.facts.listeners, Known) else ()
+        for each in listeners:
+            if wanted.get(each.port) and not any(word in each.process for word in _OURS):
+                process = f"{each.process or 'another program'} (process {each.pid})" if each.pid else "another program"
+                message = say("PortTaken", port=each.port, host=host.name, process=process)
+                return Refusal(PREFLIGHT, "PortTaken", message)
+    return None
+
+
+def _password(desired: Desired, hosts: Sequence[Host], verdict: Verdict) -> Refusal | None:
+    """Refuse when the cluster that is there has another password than the Secret.
+
+    What the confirmed master runs with is the cluster's password; another one elsewhere is drift, and mended.
+    """
+    if verdict.situation is Situation.BARE:
+        return None
+    redis_hosts = [host for host in hosts if host.want.redis]
+    if isinstance(verdict.master, Confirmed):
+        redis_hosts = [host for host in redis_hosts if host.name == verdict.master.host]
+    wanted = "" if desired.password is None else desired.password.reveal()
+    if not any(_another(host, wanted, verdict.situation) for host in redis_hosts):
+        return None
+    return Refusal(CREDENTIALS, "PasswordChanged", say("PasswordChanged"))
+
+
+def _another(host: Host, wanted: str, situation: Situation) -> bool:
+    """Whether a host shows that the cluster has another password."""
+    if host.redis is not None:  # it let us in
+        return host.redis.config.get("requirepass", wanted) != wanted
+    in_file = _file_password(host)
+    if host.redis_stopped:  # its file counts only where all are stopped; one without a password may be a fresh one
+        return situation is Situation.STOPPED and in_file not in ("", wanted)
+    return isinstance(host.facts.redis, Known) and in_file != wanted
+
+
+def _file_password(host: Host) -> str:
+    """Return the password in redis.conf, "" for none."""
+    file = host.redis_conf
+    return (parse(file.text).get("requirepass") or "") if file else ""

@@ -1,0 +1,118 @@
+"""sentinel.conf and the start of a sentinel: a fresh file only where there is no state worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.conf.sentinel_conf import Monitor, SentinelConf, render
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known, Unknown
+from redis_sentinel_operator.model.step import Step, WriteSentinelConf
+from redis_sentinel_operator.plan.host import Host, answering
+from redis_sentinel_operator.plan.part import Part, Stage, only, wait
+from redis_sentinel_operator.plan.units import start_sentinel
+
+_SHIPPED = ("mymaster", "127.0.0.1")  # what the package's sentinel.conf monitors
+
+
+def blank(conf: SentinelConf | None) -> bool:
+    """Whether a sentinel.conf has no state: no file, or the package's, even when it was started once."""
+    if conf is None:
+        return True
+    monitors = [(name, monitor.address) for name, monitor in conf.masters.items()]
+    epochs = any(conf.config_epoch(name) for name in conf.masters)
+    return not conf.known and not epochs and all(monitor == _SHIPPED for monitor in monitors)
+
+
+def _may_go(desired: Desired, conf: SentinelConf, master: Monitor | None) -> bool:
+    """Whether it is a file of ours by which no sentinel ever learnt anything, and it must be another by now."""
+    name = desired.master_name
+    if master is None or set(conf.masters) != {name} or conf.known or conf.config_epoch(name):
+        return False
+    return not conf.my_id or conf.masters[name].address != master.address
+
+
+def sentinel(desired: Desired, host: Host, master: Monitor | None, facts: ClusterFacts) -> Part:
+    """Return the steps that write a sentinel's file where it has none, and start it where it is stopped.
+
+    `master` is whom a fresh file monitors, None while nobody is known to be master.
+    """
+    if not host.want.sentinel:
+        return Part()
+    if not host.sentinel_stopped:
+        return _not_up(desired, host)
+    conf = host.sentinel_conf
+    if conf is not None and not blank(conf) and not _may_go(desired, conf, master):
+        return _with_state(desired, host, conf)
+    if master is None:
+        return wait(f"{host.name} has no sentinel.conf of its own yet; it gets one when a master is confirmed")
+    remembered = _remembered(desired, host, facts)
+    if remembered:
+        return wait(remembered)
+    return _write(desired, host, master) + start_sentinel(desired, host, "it is stopped")
+
+
+def _with_state(desired: Desired, host: Host, conf: SentinelConf) -> Part:
+    if desired.master_name not in conf.masters:
+        found = ", ".join(conf.masters) or "nothing"
+        return wait(f"the sentinel of {host.name} monitors {found} instead of {desired.master_name} and is not started")
+    return start_sentinel(desired, host, "it is stopped; its file keeps what it knew")
+
+
+def _write(desired: Desired, host: Host, master: Monitor) -> Part:
+    text = render(
+        master_name=desired.master_name,
+        master=master,
+        settings=desired.sentinel,
+        port=desired.sentinel_port,
+        log_file=host.family.sentinel_log,
+        password=desired.password,
+    )
+    path = host.family.sentinel_conf
+    have = host.files.get(path)
+    if have is not None and have.text == text.reveal():
+        return Part()
+    action = WriteSentinelConf(
+        path, text, host.family.user, host.family.conf_group, "" if have is None else sha256(have.text)
+    )
+    what = f"write {path}: monitor {desired.master_name} at {master.address}:{master.port}"
+    return only(Step(host.name, what, "the sentinel has no state yet", action, Stage.SENTINEL_CONF))
+
+
+def _remembered(desired: Desired, host: Host, facts: ClusterFacts) -> str | None:
+    """Say so when other sentinels remember one at this address: a second one would count as one voter more."""
+    for name, ids in _peers(host.want.address, facts):
+        return (
+            f"{host.name} has no sentinel state, but {name} remembers the sentinel {ids[:12]} there; setting up a "
+            "replaced machine is not supported yet. Bring its old sentinel.conf back, or remove the old one with "
+            f"SENTINEL RESET {desired.master_name} on one sentinel after the other."
+        )
+    return None
+
+
+def _peers(address: str, facts: ClusterFacts) -> Iterable[tuple[str, str]]:
+    for name, each in facts.hosts.items():
+        known = answering(each)
+        if known and known.view:
+            yield from ((name, peer.id) for peer in known.view.peers if peer.address == address)
+
+
+def _not_up(desired: Desired, host: Host) -> Part:
+    fact = host.facts.sentinel
+    if isinstance(fact, Unknown):
+        return wait(f"the sentinel of {host.name} could not be read: {fact.message}")
+    if isinstance(fact, Known) and isinstance(fact.value, Denied):
+        return wait(f"the sentinel of {host.name} does not let the operator in: {fact.value.message}")
+    running = host.sentinel
+    if running is None:
+        unit = host.units.get(host.family.sentinel_unit)
+        state = unit.active if unit else "not there"
+        return wait(f"the sentinel of {host.name} does not listen, but is not stopped either (its unit is {state})")
+    if running.view is None:
+        found = ", ".join(running.masters) or "nothing"
+        return wait(
+            f"the sentinel of {host.name} runs and monitors {found}, not {desired.master_name}; stop it "
+            f"(systemctl stop {host.family.sentinel_unit}) so that it can be set up"
+        )
+    return Part()
