@@ -255,7 +255,7 @@ class Board:
         return hands_off or (report.plan.settled and report.verdict.situation is Situation.ALIVE)
 
     def _joined(self, seen: tuple[HostStatus, ...], report: Report, desired: Desired) -> tuple[HostStatus, ...]:
-        """Make all declared hosts members once the cluster was wholly as declared: from then on one more is a change."""
+        """Make all declared hosts members once the cluster was wholly as declared: then one more is a change."""
         complete = report.plan.settled and isinstance(self._master, Confirmed) and report.refusal is None
         if not complete or desired.management != "Full":
             return seen

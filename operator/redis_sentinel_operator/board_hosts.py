@@ -66,7 +66,7 @@ def hosts(
         HostStatus(
             **_kept(old.get(host.name)),
             **_declared(host),
-            **_seen(host, facts.hosts.get(host.name)),
+            **_seen(host, facts.hosts.get(host.name), old.get(host.name)),
             config=_config(drift.get(host.name, ())),
             message=_message(desired, host, facts, master),
         )
@@ -84,12 +84,12 @@ def _declared(host: DesiredHost) -> dict[str, Any]:
     return {"name": host.name, "address": host.address, "ssh": ssh}
 
 
-def _seen(host: DesiredHost, read: HostFacts | None) -> dict[str, Any]:
+def _seen(host: DesiredHost, read: HostFacts | None, old: HostStatus | None) -> dict[str, Any]:
     return {
         "role": _role(read),
         "redis": _service(read.redis if read else None) if host.redis else None,
         "sentinel": _service(read.sentinel if read else None) if host.sentinel else None,
-        "sentinel_id": _sentinel_id(read) if host.sentinel else None,
+        "sentinel_id": _sentinel_id(read, old) if host.sentinel else None,
     }
 
 
@@ -116,9 +116,11 @@ def _service(fact: Fact[RedisFacts | Denied | None] | Fact[SentinelFacts | Denie
     return "Loading" if isinstance(fact.value, RedisFacts) and fact.value.loading else "Running"
 
 
-def _sentinel_id(read: HostFacts | None) -> str | None:
+def _sentinel_id(read: HostFacts | None, old: HostStatus | None) -> str | None:
+    """Return its id, the last known one when it cannot be asked: a host set up anew gets it back."""
     value = read.sentinel.value if read is not None and isinstance(read.sentinel, Known) else None
-    return (value.my_id or None) if isinstance(value, SentinelFacts) else None
+    seen = value.my_id if isinstance(value, SentinelFacts) else ""
+    return seen or (old.sentinel_id if old else None)
 
 
 def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: Mastership) -> str | None:

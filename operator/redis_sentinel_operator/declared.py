@@ -14,7 +14,7 @@ from redis_sentinel_operator.api.desired import (
     ssh_secret_name,
 )
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
-from redis_sentinel_operator.connect.target import Credentials
+from redis_sentinel_operator.connect import Credentials
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.kube.client import KubeClient
 from redis_sentinel_operator.kube.secrets import SshKeys, read_password, read_ssh_secret
@@ -70,7 +70,7 @@ async def _password(kube: KubeClient, namespace: str, spec: RedisSentinelCluster
 
 def _credentials(keys: SshKeys) -> Credentials:
     passphrase = keys.passphrase.reveal() if keys.passphrase else None
-    return Credentials(keys.private_key.reveal(), passphrase, keys.known_hosts)
+    return Credentials(keys.private_key.reveal(), keys.known_hosts, passphrase)
 
 
 def _refusal(refused: SpecRefused) -> Refusal:

@@ -71,6 +71,10 @@ class Listening:
 
     def _on_event(self, event: SentinelEvent) -> None:
         assert self._desired is not None  # noqa: S101 - followers exist only after follow()
+        log.info(
+            "%s: the sentinel on %s says %s %s", self._desired.ref, event.sentinel, event.channel, event.payload,
+            extra={"sentinel": event.sentinel, "channel": event.channel},
+        )
         self._board.event(event, self._desired)
         if disturbs(event):
             self.disturbed_at = time.monotonic()

@@ -49,7 +49,7 @@ class Daemons:
 
     def alive(self, name: str) -> bool:
         """Whether the process recorded as `name` runs."""
-        return self._pid(name) is not None
+        return self.pid(name) is not None
 
     def require(self, *names: str) -> None:
         """Raises DaemonDied when one of `names` does not run any more."""
@@ -64,7 +64,7 @@ class Daemons:
 
     def stop(self, name: str, seconds: float = STOP_SECONDS) -> None:
         """End `name`: SIGTERM, then SIGKILL after `seconds`. Quiet when it does not run."""
-        pid = self._pid(name)
+        pid = self.pid(name)
         if pid is not None:
             end(pid, seconds)
         child = self._children.pop(name, None)
@@ -78,7 +78,7 @@ class Daemons:
         for record in records:
             self.stop(record.stem, seconds)
 
-    def _pid(self, name: str) -> int | None:
+    def pid(self, name: str) -> int | None:
         """The pid of `name` while that very process runs (a zombie does not)."""
         child = self._children.get(name)
         if child is not None and child.poll() is not None:

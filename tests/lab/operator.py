@@ -5,38 +5,38 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.controlplane import ControlPlane
 from lab.machine import LabError
 
 ROOT = Path(__file__).parents[2]
+ACCOUNT = "redis-sentinel-operator"  # its namespace and its ServiceAccount
 
 
 class OperatorProcess:
-    """One run after another of the operator; the log of all runs is one file of JSON lines.
+    """One run after another of the operator with the rights of deploy/; the log of all runs is one file of JSON lines.
 
-    `environment` is what `ControlPlane.operator_environment` gives; `port` is for its own HTTP.
+    It is one of the control plane's daemons, so it ends with the lab in every case.
     """
 
-    def __init__(
-        self, environment: dict[str, str], log: Path, port: int, settings: dict[str, str] | None = None
-    ) -> None:
-        self.log = log
-        self.port = port
+    def __init__(self, cp: ControlPlane, name: str = "operator", settings: dict[str, str] | None = None) -> None:
+        self._daemons, self._name = cp.daemons, name
+        self.log = cp.daemons.directory / f"{name}.log"
+        self.port = cp.config.api_port + 10 + zlib.crc32(name.encode()) % 8
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "operator"),
+            "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "RSO_HTTP_PORT": str(port),
-            **environment,
+            "RSO_HTTP_PORT": str(self.port),
+            **cp.operator_environment(ACCOUNT, ACCOUNT),
             **(settings or {}),
         }
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> OperatorProcess:
         return self.start()
@@ -47,53 +47,39 @@ class OperatorProcess:
     def start(self, module: str = "redis_sentinel_operator") -> OperatorProcess:
         """Start it; the log goes on in the same file."""
         self.kill()
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
-                env=self._environment,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._daemons.start(self._name, [sys.executable, "-m", module], self._environment)
         return self
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
+        return self._daemons.alive(self._name)
 
     @property
     def pid(self) -> int:
-        """Its process id."""
-        return self._running().pid
-
-    def wait(self, seconds: float) -> int:
-        """Wait until it ends by itself and return its exit code. Raises subprocess.TimeoutExpired."""
-        return self._running().wait(seconds)
+        """Its process id. Raises LabError when it does not run."""
+        pid = self._daemons.pid(self._name)
+        if pid is None:
+            raise LabError(f"the operator is not running; its log ends:\n{self.tail()}")
+        return pid
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self.running:
+            os.kill(self.pid, signal.SIGKILL)
+        self._daemons.stop(self._name)
 
-    def stop(self, seconds: float = 30.0) -> int:
-        """SIGTERM, and wait until it is gone; its exit code."""
-        process = self._running()
-        process.terminate()
-        code = process.wait(seconds)
-        self._process = None
-        return code
+    def stop(self, seconds: float = 30.0) -> None:
+        """SIGTERM, and wait until it is gone."""
+        self._daemons.stop(self._name, seconds)
 
     def freeze(self) -> None:
         """SIGSTOP: as a machine that is suspended."""
-        self._running().send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """SIGCONT."""
-        self._running().send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def lines(self) -> list[dict[str, Any]]:
         """All log lines of all runs as data; a line that is no JSON is {"message": line}."""
@@ -119,11 +105,6 @@ class OperatorProcess:
             if time.monotonic() > deadline:
                 raise LabError(f"{what} did not come within {seconds:.0f} s; the operator's log ends:\n{self.tail()}")
             time.sleep(0.1)
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise LabError("the operator is not running")
-        return self._process
 
 
 def _parsed(text: str) -> Iterator[dict[str, Any]]:
