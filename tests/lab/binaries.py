@@ -63,18 +63,19 @@ def _minor_version(command: str) -> str:
 def _builder(name: str, console: Console | None) -> Callable[[Path], None]:
     def build(directory: Path) -> None:
         go = go_command(console)
-        _go_build(go, PACKAGES[name], directory / name, MODULE)
+        go_build(go, PACKAGES[name], directory / name)
 
     return build
 
 
-def _go_build(go: Path, package: str, output: Path, module: Path) -> None:
+def go_build(go: Path, package: str, output: Path) -> None:
+    """Build `package` of the lab's Go module into the file `output`. Raises subprocess.CalledProcessError."""
     version = "k8s.io/component-base/version"
     _, minor, _ = KUBERNETES_VERSION.split(".")
     flags = f"-s -w -X {version}.gitVersion=v{KUBERNETES_VERSION} -X {version}.gitMajor=1 -X {version}.gitMinor={minor}"
     environment = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
     command = ["nice", "-n", "10", str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(output), package]
-    subprocess.run(command, cwd=module, env=environment, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=MODULE, env=environment, stdin=subprocess.DEVNULL, check=True)
 
 
 def go_command(console: Console | None = None) -> Path:

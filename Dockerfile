@@ -1,0 +1,25 @@
+# The operator. Both stages stand on BASE: an image with Python 3.11 or newer, its venv module, and nothing else needed.
+ARG BASE=python:3.12-slim
+
+FROM ${BASE} AS build
+# For a build without the package index: PIP_OPTIONS="--no-index --find-links=/wheels" and a volume at /wheels.
+ARG PIP_OPTIONS=""
+WORKDIR /src
+COPY operator/requirements.txt operator/requirements-build.txt operator/
+RUN python3 -m venv /build \
+ && python3 -m venv --without-pip /opt/operator \
+ && /build/bin/pip install --quiet --no-cache-dir --require-hashes ${PIP_OPTIONS} -r operator/requirements-build.txt \
+ && /build/bin/pip --python /opt/operator/bin/python3 install --quiet --no-cache-dir --no-compile --require-hashes \
+      ${PIP_OPTIONS} -r operator/requirements.txt
+COPY pyproject.toml README.md ./
+COPY operator operator
+RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist . \
+ && /build/bin/pip --python /opt/operator/bin/python3 install --quiet --no-deps --no-index --no-compile /dist/*.whl
+
+FROM ${BASE}
+COPY --from=build /opt/operator /opt/operator
+# The root file system is read-only in the cluster, so Python must not try to write beside its modules.
+ENV PATH=/opt/operator/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["redis-sentinel-operator"]
