@@ -25,6 +25,8 @@ from redis_sentinel_operator.kube.schema import missing_fields, served_status
 
 APPLY: Final = "application/apply-patch+yaml"
 JSON: Final = "application/json"
+# kube-apiserver 1.36 answers 500, not 422, to an apply with a field that the schema lacks
+_UNFIT_APPLY: Final = "failed to create typed patch object"
 _TRY_LATER: Final = frozenset({408, 429, *range(500, 600)})
 
 
@@ -92,7 +94,7 @@ class KubeClient:
         if status == HTTPStatus.UNAUTHORIZED:
             await self._log_in_again(api)
             status, answer = await sending(api=self._api)
-        if status in _TRY_LATER:
+        if status in _TRY_LATER and _UNFIT_APPLY not in _words(answer):
             raise ApiUnavailable(f"the API server answers {status} to {method} {path}: {_words(answer)}")
         if status >= HTTPStatus.BAD_REQUEST:
             reason = str(answer.get("reason", "")) if isinstance(answer, dict) else ""
