@@ -3,9 +3,9 @@
 - `target`: who and where (`SshTarget`), with what (`Credentials`), and how patient we are (`Limits`).
 - `hostkeys`: strict verification of a host's key against the known_hosts text of the Secret.
 - `wire`: paramiko as a citizen of the event loop: nothing in it blocks, no thread waits for a slow host.
-- `link`: one live connection, made and authenticated with a deadline for each phase.
+- `connection`: one live connection, made and authenticated with a deadline for each phase.
 - `command`: how a script and its payload travel on stdin and how its answer is cut out of a noisy stream.
-- `session`: the connection, shared by all who need the host.
+- `session`: the connection, shared by all who need the host; `link`: it and the RESP clients over it.
 - `tunnel`: redis-py's asyncio client through a `direct-tcpip` channel of that connection.
 """
 

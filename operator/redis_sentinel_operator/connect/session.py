@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from redis_sentinel_operator.connect import link as links
+from redis_sentinel_operator.connect import connection as connections
 from redis_sentinel_operator.connect.command import (
     Command,
     CommandResult,
@@ -22,8 +22,8 @@ from redis_sentinel_operator.connect.command import (
     sudo_mend,
     sudo_refusal,
 )
+from redis_sentinel_operator.connect.connection import ChannelRefused, Link
 from redis_sentinel_operator.connect.hostkeys import known_keys, parse_known_hosts
-from redis_sentinel_operator.connect.link import ChannelRefused, Link
 from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarget
 from redis_sentinel_operator.connect.wire import ChannelPort
 from redis_sentinel_operator.errors import CommandTimedOut, SessionLost, SudoRefused
@@ -144,7 +144,7 @@ class HostSession:
             keys = known_keys(parse_known_hosts(self._credentials.known_hosts), self.target)
             loop = asyncio.get_running_loop()
             key = await loop.run_in_executor(self._pool, lambda: self._credentials.key)
-            self._link = await links.connect(self.target, keys, key, self.limits)
+            self._link = await connections.connect(self.target, keys, key, self.limits)
             return self._link
 
     async def _session_channel(self, on_ready: Callable[[], None]) -> tuple[Link, ChannelPort]:

@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, ConnectionP
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from redis_sentinel_operator.connect.link import ChannelRefused
+from redis_sentinel_operator.connect.connection import ChannelRefused
 from redis_sentinel_operator.connect.session import HostSession
 from redis_sentinel_operator.connect.target import SshTarget
 from redis_sentinel_operator.connect.wire import RETRY, ChannelPort
