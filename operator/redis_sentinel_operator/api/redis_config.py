@@ -43,7 +43,7 @@ def _check_bind(value: str, family: int) -> None:
     The first address is special up to Redis 6.2: connections to the master leave from it (replication.c).
     """
     anywhere = {"*", "0.0.0.0"} if family == 4 else {"*", "::"}  # noqa: S104
-    allowed = {"*", "0.0.0.0", "::", "127.0.0.1", "::1"}  # noqa: S104
+    allowed = {"*", "0.0.0.0", "::", "::*", "127.0.0.1", "::1"}  # noqa: S104
     words = [word.removeprefix("-") for word in value.split()]
     example = "0.0.0.0" if family == 4 else "::"  # noqa: S104
     if not words or words[0] not in anywhere or not allowed.issuperset(words):

@@ -59,7 +59,7 @@ def refuse_unsupported(
     said = [*_fields(spec), *_hosts(spec), *_config(spec), *_membership(body, spec, previous_hosts)]
     if not said:
         return
-    more = [f"and {len(said) - _MOST} more"] if len(said) > _MOST else []
+    more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
     raise SpecRefused("NotSupportedYet", ". ".join([*said[:_MOST], *more]))
 
 

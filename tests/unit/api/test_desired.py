@@ -1,0 +1,225 @@
+"""From a stored resource to effective values, and the refusals beyond what the API server checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.examples import GONE, changed, hosts, seed, stored
+from redis_sentinel_operator.api.desired import password_ref, resolve, ssh_secret_name
+from redis_sentinel_operator.api.spec import parse
+from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.model.desired import (
+    ClusterRef,
+    Desired,
+    DesiredHost,
+    PackageWish,
+    SentinelSettings,
+    SshAccess,
+)
+from redis_sentinel_operator.model.secret import Secret
+
+
+def desired(changes: dict[str, object], status: dict[str, Any] | None = None) -> Desired:
+    return resolve(stored(changed(changes)) | {"status": status or {}}, None)
+
+
+def test_the_seed_resolves_to_what_it_says_and_the_defaults() -> None:
+    password = Secret("hello123")
+    addresses = {
+        "redis_master01": "192.168.3.41",
+        "redis_slave01": "192.168.3.42",
+        "redis_slave02": "192.168.3.43",
+        "redis_slave03": "192.168.3.44",
+    }
+    assert resolve(stored(seed()), password) == Desired(
+        ref=ClusterRef("redis", "redis-cluster", "5e0c4a0e-0000-4000-8000-000000000001"),
+        generation=3,
+        master_name="redis-cluster",
+        management="Full",
+        hosts=tuple(
+            DesiredHost(
+                name=name,
+                address=address,
+                ssh=SshAccess(address=address, port=22, user="root", sudo=False, resp="Tunnel"),
+                redis=True,
+                sentinel=name != "redis_master01",
+                replica_priority=100,
+                failure_domain="",
+                package=PackageWish(manage="Install", name=None, version=None),
+            )
+            for name, address in addresses.items()
+        ),
+        initial_master="redis_master01",
+        sentinel=SentinelSettings(quorum=2, down_after=5000, failover_timeout=10000, parallel_syncs=1),
+        redis_port=6379,
+        sentinel_port=26379,
+        redis_config={"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"},
+        password=password,
+        firewall="Auto",
+        deletion_policy="Retain",
+    )
+
+
+def test_hosts_alone_are_enough() -> None:
+    body = stored(seed()) | {"spec": {"hosts": hosts(5)}}
+    resolved = resolve(body, None)
+    assert resolved.sentinel == SentinelSettings(quorum=3, down_after=5000, failover_timeout=10000, parallel_syncs=1)
+    assert (resolved.master_name, resolved.initial_master, resolved.redis_config) == ("redis-cluster", "host0", {})
+    assert ssh_secret_name(parse(body)) == "redis-ssh"
+    assert password_ref(parse(body)) is None
+
+
+@pytest.mark.parametrize(("voters", "quorum"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (63, 32)])
+def test_quorum_is_the_majority_of_the_sentinels_when_unset(voters: int, quorum: int) -> None:
+    body = stored(seed()) | {
+        "spec": {"hosts": [*hosts(voters), {"name": "x", "address": "10.9.9.9", "sentinel": False}]}
+    }
+    assert resolve(body, None).sentinel.quorum == quorum
+
+
+def test_the_first_host_with_redis_is_the_initial_master_when_unset() -> None:
+    assert desired({"spec.initialMaster": GONE, "spec.hosts[0].redis": False}).initial_master == "redis_slave01"
+
+
+def test_a_host_overrides_ssh_and_package_field_by_field() -> None:
+    resolved = desired(
+        {
+            "spec.ssh": {"user": "admin", "sudo": True, "port": 2222, "secretRef": {"name": "keys"}},
+            "spec.package": {"version": "3.2.12"},
+            "spec.hosts[2].ssh": {"user": "root", "sudo": False},
+            "spec.hosts[2].sshAddress": "mgmt-02.example.net",
+            "spec.hosts[3].package": {"version": "5.0.3"},
+        }
+    )
+    common = SshAccess(address="192.168.3.42", port=2222, user="admin", sudo=True, resp="Tunnel")
+    own = SshAccess(address="mgmt-02.example.net", port=2222, user="root", sudo=False, resp="Tunnel")
+    assert [host.ssh for host in resolved.hosts[1:3]] == [common, own]
+    assert [host.package.version for host in resolved.hosts] == ["3.2.12", "3.2.12", "3.2.12", "5.0.3"]
+
+
+def test_all_that_the_operator_knows_is_passed_on() -> None:
+    resolved = desired(
+        {
+            "spec.masterName": "My.Master_1",
+            "spec.management": "Observe",
+            "spec.firewall.manage": "None",
+            "spec.redis.port": 7000,
+            "spec.sentinel": {
+                "port": 27000,
+                "quorum": 3,
+                "downAfterMilliseconds": 1500,
+                "failoverTimeoutMilliseconds": 180000,
+                "parallelSyncs": 2,
+            },
+            "spec.deletionPolicy": "Stop",
+            "spec.hosts[1].failureDomain": "rack-a",
+            "spec.hosts[1].replicaPriority": 0,
+        }
+    )
+    assert resolved.master_name == "My.Master_1"
+    assert (resolved.management, resolved.firewall, resolved.deletion_policy) == ("Observe", "None", "Stop")
+    assert (resolved.redis_port, resolved.sentinel_port) == (7000, 27000)
+    assert resolved.sentinel == SentinelSettings(3, 1500, 180000, 2)
+    assert (resolved.hosts[1].failure_domain, resolved.hosts[1].replica_priority) == ("rack-a", 0)
+
+
+def test_fields_of_a_later_version_are_ignored() -> None:
+    later = changed({"spec.later": 1, "spec.hosts[0].later": {"a": 1}, "spec.ssh": {"later": True}})
+    assert resolve(stored(later), None) == resolve(stored(seed()), None)
+
+
+def test_the_name_and_key_of_the_password() -> None:
+    spec = parse(changed({"spec.auth.passwordSecretRef.key": "redis.pw"}))
+    assert password_ref(spec) == ("redis-auth", "redis.pw")
+    assert password_ref(parse(seed())) == ("redis-auth", "password")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"bootstrap": {"id": "b", "master": "h", "startedAt": "t", "completedAt": "t"}},
+        {"master": {"host": "redis_slave01", "address": "192.168.3.42", "port": 6379, "configEpoch": 1}},
+    ],
+)
+def test_an_initial_master_that_left_is_harmless_in_a_cluster_that_lives(status: dict[str, Any]) -> None:
+    assert desired({"spec.initialMaster": "gone"}, status).initial_master == "redis_master01"
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0", "*", "0.0.0.0 127.0.0.1", "* -::*", "0.0.0.0 ::", "0.0.0.0 -::1"])
+def test_a_bind_that_every_host_can_have(value: str) -> None:
+    assert desired({"spec.redis.config.bind": value}).redis_config["bind"] == value
+
+
+BAD: dict[str, tuple[dict[str, object], str]] = {
+    "no redis": (
+        {f"spec.hosts[{n}].redis": False for n in range(1, 4)} | {"spec.hosts[0]": GONE},
+        "spec.hosts: no host runs redis; let redis be true on at least one",
+    ),
+    "initial master gone before the bootstrap": (
+        {"spec.initialMaster": "gone"},
+        "spec.initialMaster: gone is no host that runs redis; name one of redis_master01, redis_slave01, "
+        "redis_slave02, redis_slave03, or remove the field",
+    ),
+    "quorum above the sentinels": (
+        {"spec.sentinel.quorum": 4},
+        "spec.sentinel.quorum: 4 is more than the 3 sentinels there are; set it to 2, or remove the field",
+    ),
+    "quorum below the majority": (
+        {"spec.sentinel.quorum": 1},
+        "spec.sentinel.quorum: 1 is less than the majority of 3 sentinels; set it to 2 or more, or remove the field",
+    ),
+    "bind to one address": (
+        {"spec.redis.config.bind": "192.168.3.41"},
+        "spec.redis.config.bind: '192.168.3.41' cannot be the same line on every host, with a first address that the "
+        'others reach; write "0.0.0.0", and let the firewall choose who comes in',
+    ),
+    "bind whose first address is loopback": (
+        {"spec.redis.config.bind": "127.0.0.1 0.0.0.0"},
+        "spec.redis.config.bind: '127.0.0.1 0.0.0.0' cannot be the same line on every host, with a first address that "
+        'the others reach; write "0.0.0.0", and let the firewall choose who comes in',
+    ),
+    "bind to nothing": (
+        {"spec.redis.config.bind": ""},
+        "spec.redis.config.bind: '' cannot be the same line on every host, with a first address that the others reach; "
+        'write "0.0.0.0", and let the firewall choose who comes in',
+    ),
+    "no number": (
+        {"spec.redis.config.repl-timeout": "1m"},
+        "spec.redis.config.repl-timeout: '1m' is no number of seconds; write a whole number of at least 1",
+    ),
+    "timeout shorter than the default ping": (
+        {"spec.redis.config": {"repl-timeout": 10}},
+        "spec.redis.config.repl-timeout: 10 is not more than repl-ping-slave-period, which is 10; set it to 20 or more",
+    ),
+    "wrong type": (
+        {"spec.sentinel.parallelSyncs": "1"},
+        "spec.sentinel.parallelSyncs: Input should be a valid integer",
+    ),
+    "boolean as a value of redis.conf": (
+        {"spec.redis.config": {"appendonly": True}},
+        "spec.redis.config.appendonly.str: Input should be a valid string. "
+        "spec.redis.config.appendonly.int: Input should be a valid integer",
+    ),
+    "no hosts": ({"spec.hosts": GONE}, "spec.hosts: Field required"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD.values(), ids=BAD.keys())
+def test_what_cannot_be_meant_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecRefused) as refused:
+        desired(changes)
+    assert (refused.value.reason, str(refused.value)) == ("InvalidSpec", message)
+
+
+def test_a_quorum_below_the_majority_can_be_asked_for() -> None:
+    assert desired({"spec.sentinel.quorum": 1, "spec.unsafe.quorumBelowMajority": True}).sentinel.quorum == 1
+
+
+def test_an_ipv6_cluster_needs_a_bind_of_its_family() -> None:
+    six = [{"name": f"h{n}", "address": f"fd00::{n}"} for n in range(1, 4)]
+    changes: dict[str, object] = {"spec.hosts": six, "spec.initialMaster": GONE}
+    with pytest.raises(SpecRefused, match='write "::"'):
+        desired(changes)
+    assert desired(changes | {"spec.redis.config.bind": ":: 0.0.0.0"}).redis_config["bind"] == ":: 0.0.0.0"

@@ -1,0 +1,192 @@
+"""What comes with a later version is refused, naming the field and what to do; what is unset or default passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.examples import GONE, changed, hosts, seed
+from redis_sentinel_operator.api.desired import refuse_unsupported
+from redis_sentinel_operator.api.spec import parse
+from redis_sentinel_operator.errors import SpecRefused
+
+PREVIOUS = {host["name"]: host["address"] for host in seed()["spec"]["hosts"]}
+
+
+def refused(body: dict[str, Any], previous: dict[str, str] | None = None) -> str:
+    with pytest.raises(SpecRefused) as error:
+        refuse_unsupported(body, parse(body), previous or {})
+    assert error.value.reason == "NotSupportedYet"
+    return str(error.value)
+
+
+ACCEPTED: dict[str, dict[str, object]] = {
+    "the seed": {},
+    "hosts alone": {
+        "spec": {"hosts": hosts(3)},
+    },
+    "every field at its default": {
+        "spec.maintenanceHosts": [],
+        "spec.fencedHosts": [],
+        "spec.ssh": {"secretRef": {"name": "redis-ssh"}, "user": "root", "port": 22, "sudo": False, "resp": "Tunnel"},
+        "spec.package": {"manage": "Install", "repositories": [], "lock": True},
+        "spec.redis.port": 6379,
+        "spec.sentinel.port": 26379,
+        "spec.firewall": {"manage": "Auto", "exclusive": False},
+        "spec.endpoints": {"enabled": True},
+        "spec.updateStrategy": "Automatic",
+        "spec.recovery": "Manual",
+        "spec.deletionPolicy": "Retain",
+        "spec.unsafe": {"fewSentinels": False, "removeMany": False},
+        "spec.hosts[1].replicaPriority": 100,
+        "spec.hosts[1].package": {"manage": "Install", "lock": True, "repositories": []},
+    },
+    "what is supported": {
+        "spec.management": "Paused",
+        "spec.masterName": "mymaster",
+        "spec.ssh": {"secretRef": {"name": "k"}, "user": "admin", "port": 2222, "sudo": True, "resp": "Direct"},
+        "spec.hosts[1].ssh": {"user": "root", "secretRef": {"name": "k"}},
+        "spec.hosts[1].sshAddress": "10.0.0.2",
+        "spec.hosts[1].failureDomain": "rack-a",
+        "spec.hosts[1].package": {"version": "3.2.12-2.el7"},
+        "spec.package.version": "3.2.12",
+        "spec.firewall.manage": "Firewalld",
+        "spec.sentinel": {"quorum": 3, "downAfterMilliseconds": 1000, "parallelSyncs": 3},
+        "spec.auth": GONE,
+    },
+}
+
+
+@pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_what_is_unset_default_or_supported_passes(changes: dict[str, object]) -> None:
+    body = changed(changes)
+    refuse_unsupported(body, parse(body), {})
+
+
+LATER: list[tuple[str, object, str]] = [
+    ("spec.package.manage", "CheckOnly", "CheckOnly is not supported yet; set it to Install, or remove it"),
+    ("spec.package.lock", False, "false is not supported yet; set it to true, or remove it"),
+    ("spec.redis.port", 7000, "7000 is not supported yet; set it to 6379, or remove it"),
+    ("spec.sentinel.port", 27000, "27000 is not supported yet; set it to 26379, or remove it"),
+    ("spec.firewall.exclusive", True, "true is not supported yet; set it to false, or remove it"),
+    ("spec.endpoints.enabled", False, "false is not supported yet; set it to true, or remove it"),
+    ("spec.updateStrategy", "Supervised", "Supervised is not supported yet; set it to Automatic, or remove it"),
+    ("spec.recovery", "Automatic", "Automatic is not supported yet; set it to Manual, or remove it"),
+    ("spec.deletionPolicy", "Stop", "Stop is not supported yet; set it to Retain, or remove it"),
+    ("spec.deletionPolicy", "Uninstall", "Uninstall is not supported yet; set it to Retain, or remove it"),
+    *(
+        (f"spec.unsafe.{name}", True, "true is not supported yet; set it to false, or remove it")
+        for name in (
+            "fewSentinels",
+            "evenSentinels",
+            "quorumBelowMajority",
+            "sharedFailureDomain",
+            "allowEviction",
+            "noPersistence",
+            "removeMany",
+        )
+    ),
+    (
+        "spec.ssh.bastion",
+        {"address": "b"},
+        '{"address": "b", "port": 22, "user": "root"} is not supported yet; remove it',
+    ),
+    ("spec.package.name", "redis6", "redis6 is not supported yet; remove it"),
+    ("spec.package.module", "redis:6", "redis:6 is not supported yet; remove it"),
+    ("spec.package.repositories", ["epel"], '["epel"] is not supported yet; empty or remove it'),
+    ("spec.minReplicasToWrite", 1, "1 is not supported yet; remove it"),
+    ("spec.minReplicasMaxLagSeconds", 10, "10 is not supported yet; remove it"),
+    ("spec.firewall.clients", [], "[] is not supported yet; remove it"),
+    ("spec.firewall.clients", ["10.0.0.0/8"], '["10.0.0.0/8"] is not supported yet; remove it'),
+    (
+        "spec.firewall.manage",
+        "Iptables",
+        "Iptables is not supported yet; set it to None and open the ports yourself",
+    ),
+    ("spec.maintenanceHosts", ["redis_slave01"], '["redis_slave01"] is not supported yet; empty or remove it'),
+    ("spec.fencedHosts", ["redis_slave01"], '["redis_slave01"] is not supported yet; empty or remove it'),
+    ("spec.hosts[1].replicaPriority", 50, "50 is not supported yet; set it to 100, or remove it"),
+    ("spec.hosts[1].ssh.bastion", {"address": "jump"}, "jump is not supported yet; remove it"),
+    (
+        "spec.hosts[1].ssh.secretRef",
+        {"name": "other"},
+        "other is not supported yet; use one Secret for all hosts",
+    ),
+    (
+        "spec.hosts[1].package.name",
+        "valkey",
+        "valkey is not supported yet; remove it (a host's own version is supported)",
+    ),
+    (
+        "spec.hosts[1].package.lock",
+        False,
+        "false is not supported yet; remove it (a host's own version is supported)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), LATER, ids=lambda value: str(value)[:40])
+def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said: str) -> None:
+    shown = path.replace("hosts[1]", "hosts[redis_slave01]")
+    assert refused(changed({path: value})) == f"{shown}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("key", "mend"),
+    [
+        ("maxmemory", "remove it and set it on the hosts yourself"),
+        ("repl-ping-replica-period", "write repl-ping-slave-period"),
+    ],
+)
+def test_other_directives_are_refused(key: str, mend: str) -> None:
+    assert refused(changed({f"spec.redis.config.{key}": 1})) == (
+        f"spec.redis.config.{key} is not supported yet; {mend}"
+    )
+
+
+def test_all_is_said_at_once_up_to_five() -> None:
+    unsafe = dict.fromkeys(("fewSentinels", "evenSentinels", "allowEviction", "noPersistence"), True)
+    said = refused(changed({"spec.unsafe": unsafe, "spec.recovery": "Automatic", "spec.redis.port": 1}))
+    assert said.count("is not supported yet") == 5
+    assert said.endswith("; set it to false, or remove it. And 1 more")
+
+
+def test_membership_is_free_until_the_bootstrap_is_done() -> None:
+    body = changed({"spec.hosts[+]": {"name": "new", "address": "192.168.3.45"}})
+    refuse_unsupported(body, parse(body), {})
+
+
+def test_a_host_added_later_is_refused() -> None:
+    body = changed({"spec.hosts[+]": {"name": "new", "address": "192.168.3.45"}})
+    assert refused(body, PREVIOUS) == (
+        "spec.hosts[new]: a host added to a living cluster is not supported yet; remove the entry"
+    )
+
+
+def test_a_host_removed_later_is_refused() -> None:
+    assert refused(changed({"spec.hosts[3]": GONE}), PREVIOUS) == (
+        "spec.hosts: redis_slave03 (192.168.3.44) removed from a living cluster is not supported yet; put it back"
+    )
+
+
+def test_a_host_may_get_another_name_and_another_place_in_the_list() -> None:
+    body = changed({"spec.hosts": [*reversed(seed()["spec"]["hosts"])], "spec.hosts[0].name": "db4"})
+    refuse_unsupported(body, parse(body), PREVIOUS)
+
+
+def test_another_job_for_a_host_later_is_refused() -> None:
+    body = changed({"spec.hosts[0].sentinel": True, "spec.hosts[1].sentinel": False})
+    body["status"] = {
+        "hosts": [
+            {"name": "redis_master01", "address": "192.168.3.41", "redis": "Running"},
+            {"name": "redis_slave01", "address": "192.168.3.42", "redis": "Running", "sentinel": "Unknown"},
+            {"name": "redis_slave02", "address": "192.168.3.43", "redis": "Stopped", "sentinel": "Running"},
+            {"name": "redis_slave03", "address": "192.168.3.44", "redis": "Running", "sentinel": "Running"},
+        ]
+    }
+    assert refused(body, PREVIOUS) == (
+        "spec.hosts[redis_master01].sentinel: a change of it in a living cluster is not supported yet; "
+        "set it to false. spec.hosts[redis_slave01].sentinel: a change of it in a living cluster is not supported yet; set it to true"
+    )
+    refuse_unsupported(body | {"spec": seed()["spec"]}, parse(seed()), PREVIOUS)
