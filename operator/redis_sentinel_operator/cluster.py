@@ -58,6 +58,7 @@ class Cluster:
         self.ref = ref
         self._services = services
         self._settings = services.settings
+        self._writer = StatusWriter(services.kube, ref)
         self._woken = asyncio.Event()
         self._why = "start"
         self._declared = Declared(None, None, None)
@@ -81,8 +82,7 @@ class Cluster:
             body = await self._first_reading(ended)
             if body is None:
                 return
-            writer = StatusWriter(self._services.kube, self.ref)
-            self._board = Board(self.ref, body.get("status") or {}, writer.write, lambda: datetime.now(UTC))
+            self._board = Board(self.ref, body.get("status") or {}, self._store, lambda: datetime.now(UTC))
             self._listening = Listening(self._board, self._settings, self.wake)
             await self._live(ended, self._board)
             if deleted():
@@ -141,6 +141,9 @@ class Cluster:
                 log.warning("%s: %s; reading it again in %.0f s", self.ref, error, self._settings.backoff_min)
                 await asyncio.sleep(self._settings.backoff_min)
         return None
+
+    async def _store(self, status: Mapping[str, Any]) -> None:
+        await self._writer.write(status)
 
     async def _body(self) -> Mapping[str, Any] | None:
         """Return the object as it is now, None when it is gone or another has its name."""

@@ -53,7 +53,7 @@ async def read_declared(
         keys = await read_ssh_secret(kube, body["metadata"]["namespace"], ssh_secret_name(spec))
         credentials = _credentials(keys)
         desired = resolve(body, await _password(kube, body["metadata"]["namespace"], spec))
-        refuse_unsupported(body, spec, members)
+        refuse_unsupported(body, spec, members or {})
     except SpecRefused as refused:
         return Declared(desired, credentials, _refusal(refused))
     return Declared(desired, credentials, None)

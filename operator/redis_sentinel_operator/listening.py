@@ -101,12 +101,12 @@ class Listening:
             return
         sentinels = await read_sentinels(desired, links, self._settings)
         name = candidate(desired, sentinels)
-        redis = {name: await read_redis(desired, links[name], self._settings)} if name in links else {}
+        redis = {name: await read_redis(desired, links[name], self._settings)} if name is not None else {}
         before = self._board.last_master
         found: Mastership = mastership(desired, sentinels, redis, before)
         if not isinstance(found, Confirmed) and all(isinstance(fact, Unknown) for fact in sentinels.values()):
             return  # nobody could be asked: the next pass says so, with reasons
-        self._board.confirm(found, sentinels)
+        self._board.confirm(found, sentinels, desired)
         if isinstance(found, Confirmed) and (before is None or before.address != found.address):
             self.switched_at = time.monotonic()
             self._wake(f"{found.host} is master")

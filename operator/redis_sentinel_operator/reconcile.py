@@ -21,6 +21,7 @@ from redis_sentinel_operator.connect.hostlink import HostLink
 from redis_sentinel_operator.errors import OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
@@ -59,7 +60,7 @@ async def reconcile(this: Pass) -> Outcome:
     """Run one pass and publish its report; return what it decided and when the next is due."""
     facts = await gather(this.desired, this.links, this.settings)
     verdict = _judge(this, facts)
-    this.board.confirm(verdict.master, _sentinels(facts))
+    this.board.confirm(verdict.master, _sentinels(facts), this.desired)
     verdict = await _begin_bootstrap(this, facts, verdict)
     todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
     refusal = this.refusal or todo.refusal
@@ -77,7 +78,7 @@ def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
     return judge(this.desired, facts, this.board.last_master, context)
 
 
-def _sentinels(facts: ClusterFacts) -> Mapping[str, object]:
+def _sentinels(facts: ClusterFacts) -> Sentinels:
     return {name: host.sentinel for name, host in facts.hosts.items()}
 
 
