@@ -1,52 +1,56 @@
-"""What a lab made goes when the process that drives it dies, however it dies.
+"""The watchman of a lab that shall not outlive its maker: it ends the lab when the maker's end of a pipe closes.
 
-The reaper is a process of its own that waits on a pipe. Nothing is ever written into that pipe but the word to leave:
-when the driver ends without it, killed or crashed, the kernel closes the pipe and the reaper cleans up by name.
+The kernel closes the pipe however the maker dies, `kill -9` included. The watchman is a session of its own, so that a
+signal to the maker's process group does not reach it.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-import subprocess
+import signal
 import sys
-from pathlib import Path
 
-from lab.model import LabConfig, lab_from_environment
+from lab.model import LabConfig
+from lab.processes import Process, reap, spawn, wait_until
 
-_LEAVE = b"leave"
-
-
-class Reaper:
-    """Calls `target` ("module:function" of a LabConfig, callable more than once) when this process ends."""
-
-    def __init__(self, target: str, config: LabConfig) -> None:
-        environment = os.environ | {
-            "LAB_NAME": config.name,
-            "LAB_SUBNET": str(config.subnet),
-            "LAB_REPLICAS": str(len(config.hosts) - 1),
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.reaper", target],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the driver, not for who cleans up after it
-        )
-
-    def dismiss(self) -> None:
-        """Everything is clean: the reaper leaves without doing anything."""
-        self._process.communicate(_LEAVE)
+_held: dict[str, tuple[int, Process]] = {}  # by lab: the write end, open for as long as this process lives
 
 
-def main(target: str) -> None:
-    """Wait for the end of the driver, then clean up."""
-    if sys.stdin.buffer.read() == _LEAVE:
-        return
-    module, _, function = target.partition(":")
-    getattr(importlib.import_module(module), function)(lab_from_environment())
+def start_reaper(config: LabConfig, token: str) -> None:
+    """Start the watchman of lab `config`; `token` tells this raising of the lab from a later one of that name."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "lab.reaper", config.name, token]
+    environment = {**os.environ, "PYTHONPATH": _path()}
+    _held[config.name] = (writer, spawn(command, config.state / "reaper.log", stdin=reader, env=environment))
+    os.close(reader)
+
+
+def dismiss_reaper(config: LabConfig) -> None:
+    """Let the watchman of a lab go that this process has taken down itself."""
+    if config.name in _held:
+        writer, watchman = _held.pop(config.name)
+        os.close(writer)
+        wait_until(lambda: not watchman.alive, 10.0)
+        reap(watchman.pid)
+
+
+def _path() -> str:
+    """Where `lab` is found, for a Python that does not run in this directory."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main() -> None:
+    """Wait for the maker's end, then take the lab away if it is still that one."""
+    from lab.labs import config_of, down, token_of
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    name, token = sys.argv[1:3]
+    os.chdir("/")
+    sys.stdin.buffer.read()
+    if token_of(name) == token:
+        down(config_of(name))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
