@@ -1,4 +1,4 @@
-"""The seed's cluster as facts: a master without a sentinel, three replicas with one. Tests change what they are about."""
+"""The seed's cluster as facts: a master without a sentinel, three replicas with one. Tests change their part."""
 
 from __future__ import annotations
 

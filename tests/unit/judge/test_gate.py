@@ -1,0 +1,98 @@
+"""Each need: met in the running cluster, and each single thing that stands against it, with its sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from redis_sentinel_operator.judge.gate import why_not
+from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known
+from redis_sentinel_operator.model.step import Need
+from unit.judge.clusters import (
+    AWAY,
+    LAST,
+    OWNER,
+    S1,
+    S2,
+    S3,
+    M,
+    alive,
+    desired,
+    facts,
+    owned,
+    replica,
+    running,
+    sentinel,
+)
+
+WHOLE = desired()
+
+
+def asked(need: Need, host: str, read: ClusterFacts, since_switch: float = 1000) -> str | None:
+    return why_not(need, host, WHOLE, read, judge(WHOLE, read, LAST, JudgeContext(OWNER, None, since_switch)))
+
+
+@pytest.mark.parametrize("need", list(Need))
+@pytest.mark.parametrize("host", [M, S1, S2, S3])
+def test_all_needs_are_met_in_the_calm_cluster(need: Need, host: str) -> None:
+    assert asked(need, host, running()) is None
+
+
+def test_a_foreign_claim_on_any_host_stops_every_host() -> None:
+    read = facts(owned(alive(S3), owner="other/ns/x"), of=alive)
+    assert (asked(Need.CLAIM, S1, read) or "").startswith("redis_slave03 belongs to other/ns/x.")
+
+
+def test_an_unread_claim_stops_its_host_only() -> None:
+    read = facts(replace(alive(S3), claim=AWAY), of=alive)
+    assert asked(Need.CLAIM, S3, read) == "the claim of redis_slave03 could not be read: no answer within 3 s"
+    assert asked(Need.CLAIM, S1, read) is None
+
+
+def test_nothing_that_needs_a_master_is_done_while_none_is_confirmed() -> None:
+    down = [replace(alive(name), sentinel=Known(None)) for name in (S1, S2)]
+    for need in (Need.CONFIRMED, Need.CALM):
+        assert (asked(need, S1, facts(*down, of=alive)) or "").startswith("Who is master is not known")
+
+
+@pytest.mark.parametrize("flag", ["o_down", "failover_in_progress"])
+def test_a_failover_at_any_other_sentinel_stops_it(flag: str) -> None:
+    read = facts(replace(alive(S2), sentinel=sentinel(M, 0, flag)), of=alive)
+    for need in (Need.CONFIRMED, Need.CALM):
+        assert asked(need, S1, read) == f"the sentinel on redis_slave02 is in a failover ({flag})"
+
+
+ODD_S2 = [
+    (replace(alive(S2), sentinel=sentinel(M, 0, "s_down")), "the sentinel on redis_slave02 sees the master as down"),
+    (replace(alive(S2), sentinel=sentinel(M, tilt=True)), "the sentinel on redis_slave02 is in tilt mode"),
+    (replace(alive(S2), sentinel=AWAY), "not every declared sentinel answers and names the same master"),
+    (replace(alive(S2), sentinel=Known(None)), "not every declared sentinel answers and names the same master"),
+    (
+        replace(alive(S2), sentinel=sentinel(M, quorum_ok=False)),
+        "the sentinel on redis_slave02 does not confirm that a failover can be authorised",
+    ),
+    (
+        replace(alive(S2), sentinel=sentinel(M, quorum_ok=None)),
+        "the sentinel on redis_slave02 does not confirm that a failover can be authorised",
+    ),
+    (replace(alive(S2), redis=replica(link="down")), "redis_slave02: its link to the master is down"),
+]
+
+
+@pytest.mark.parametrize(("odd", "said"), ODD_S2)
+def test_the_full_gate(odd: HostFacts, said: str) -> None:
+    read = facts(odd, of=alive)
+    assert asked(Need.CALM, S1, read) == said
+    assert asked(Need.CONFIRMED, S1, read) is None
+
+
+@pytest.mark.parametrize(("odd", "said"), ODD_S2)
+def test_the_host_that_is_mended_is_left_out(odd: HostFacts, said: str) -> None:
+    assert asked(Need.CALM, S2, facts(odd, of=alive)) is None, said
+
+
+def test_the_gate_waits_for_a_young_switch() -> None:
+    assert asked(Need.CALM, S1, running(), since_switch=3) == "the last switch is younger than 10 s"
+    assert asked(Need.CONFIRMED, S1, running(), since_switch=3) is None

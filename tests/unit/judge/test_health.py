@@ -1,0 +1,245 @@
+"""The verdict's findings and signs of a transition, each with its full message."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known, Listener, OsFacts, RedisFacts, Unknown
+from redis_sentinel_operator.model.verdict import Finding, Situation, Uncertain, Verdict
+from unit.judge.clusters import (
+    AWAY,
+    LAST,
+    OWNER,
+    S1,
+    S2,
+    S3,
+    M,
+    alive,
+    bare,
+    desired,
+    facts,
+    master,
+    owned,
+    replica,
+    running,
+    sentinel,
+    unreachable,
+)
+
+WHOLE = desired()
+
+
+def verdict(read: ClusterFacts, **context: float) -> Verdict:
+    return judge(WHOLE, read, LAST, JudgeContext(OWNER, None, **context))
+
+
+def test_all_is_well() -> None:
+    found = verdict(running())
+    assert found.situation is Situation.ALIVE
+    assert found.transition == ()
+    assert found.quorum == Finding(
+        True, "QuorumReached", "All 3 declared sentinels answer, and a failover can be authorised."
+    )
+    assert found.replication == Finding(
+        True, "ReplicasLinked", "All 3 replicas follow redis_master01 with their links up."
+    )
+    assert found.reachable == Finding(True, "AllReachable", "All 4 hosts can be read over SSH.")
+    assert found.claimed == Finding(True, "AllClaimed", "All 4 hosts carry this resource's claim.")
+    assert found.credentials.ok
+    assert found.preflight.ok
+
+
+def test_one_sentinel_down_is_said_and_the_quorum_holds() -> None:
+    found = verdict(facts(replace(alive(S3), sentinel=Known(None)), of=alive)).quorum
+    assert found == Finding(
+        True,
+        "SentinelMissing",
+        "2 of 3 declared sentinels work; a majority and the quorum of 2 hold. Missing: redis_slave03: no sentinel runs "
+        "there.",
+    )
+
+
+def test_two_sentinels_down_is_no_quorum() -> None:
+    down = [replace(alive(name), sentinel=Known(None)) for name in (S2, S3)]
+    found = verdict(facts(*down, of=alive)).quorum
+    assert found == Finding(
+        False,
+        "QuorumLost",
+        "No failover can be authorised: 1 of 3 declared sentinels work, 2 are needed. Missing: redis_slave02: no "
+        "sentinel runs there; redis_slave03: no sentinel runs there. Start the missing sentinels; the operator starts "
+        "those whose hosts it reaches.",
+    )
+
+
+def test_two_sentinels_that_could_not_be_read_is_not_known() -> None:
+    found = verdict(facts(unreachable(S2), unreachable(S3), of=alive)).quorum
+    assert (found.ok, found.reason) == (None, "SentinelsUnreadable")
+
+
+def test_all_sentinels_say_no_quorum() -> None:
+    hosts = [replace(alive(name), sentinel=sentinel(M, quorum_ok=False)) for name in (S1, S2, S3)]
+    found = verdict(facts(*hosts, of=alive)).quorum
+    assert (found.ok, found.reason) == (False, "QuorumLost")
+    assert "NOQUORUM says redis_slave01, redis_slave02, redis_slave03." in found.message
+
+
+@pytest.mark.parametrize(
+    ("redis", "why"),
+    [
+        (Known(None), "its redis does not run"),
+        (replica(link="down"), "its link to the master is down"),
+        (replica(S2), "its redis follows 192.168.3.43"),
+        (master(), "its redis says that it is a master"),
+        (Known(Denied("NOAUTH Authentication required.")), "its redis refuses: NOAUTH Authentication required"),
+        (AWAY, "no answer within 3 s"),
+        (Known(RedisFacts("3.2.6", "r", 1, "slave", 1, loading=True)), "its redis loads its data"),
+    ],
+)
+def test_a_replica_that_does_not_follow_is_named(redis: object, why: str) -> None:
+    odd = replace(alive(S1), redis=redis)
+    found = verdict(facts(odd, replace(alive(M), redis=master(S2, S3)), of=alive)).replication
+    assert found == Finding(
+        False,
+        "ReplicaMissing",
+        f"2 of 3 replicas follow redis_master01. redis_slave01: {why}. The operator brings back what it may.",
+    )
+
+
+def test_a_replica_of_an_unread_host_counts_when_the_master_lists_it() -> None:
+    assert verdict(facts(unreachable(S1), of=alive)).replication.ok is True
+
+
+def test_a_replica_that_synchronises_is_not_broken() -> None:
+    hosts = [replace(alive(name), redis=replica(link="down", syncing=True)) for name in (S1, S2, S3)]
+    found = verdict(facts(*hosts, of=alive)).replication
+    assert (found.ok, found.reason) == (False, "ReplicaSyncing")
+
+
+def test_no_replica_at_all_is_broken_replication() -> None:
+    hosts = [replace(alive(name), redis=replica(link="down")) for name in (S1, S2, S3)]
+    found = verdict(facts(*hosts, of=alive)).replication
+    assert (found.ok, found.reason) == (False, "ReplicationBroken")
+    assert found.message.startswith("None of 3 replicas follows redis_master01: a failover would find no successor.")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["HostKeyChanged", "HostKeyUnknown", "AuthenticationFailed", "SudoRefused", "BadPrivateKey", "CommandTimedOut"],
+)
+def test_hosts_that_cannot_be_read_are_named_the_gravest_reason_first(reason: str) -> None:
+    found = verdict(facts(unreachable(S1), unreachable(S2, reason, "its answer"), of=alive)).reachable
+    wanted = "HostUnreachable" if reason == "CommandTimedOut" else reason
+    assert (found.ok, found.reason) == (False, wanted)
+    assert found.message.startswith("redis_slave01: no route to host; redis_slave02: its answer. ")
+
+
+def test_refused_forwarding_is_a_matter_of_reach() -> None:
+    refused = replace(alive(S1), redis=Unknown("sshd refuses the channel", "ForwardingRefused"))
+    found = verdict(facts(refused, of=alive)).reachable
+    assert found == Finding(
+        False,
+        "ForwardingRefused",
+        "redis_slave01: sshd refuses the channel. Set `AllowTcpForwarding yes` (or `local`) in the host's "
+        "sshd_config, or `ssh.resp: Direct` if the operator can reach the redis ports itself.",
+    )
+
+
+def test_a_host_of_another_owner_is_named() -> None:
+    found = verdict(facts(owned(alive(S2), owner="c0ffee/other/redis"), of=alive)).claimed
+    assert (found.ok, found.reason) == (False, "HostClaimedByAnother")
+    assert found.message.startswith("redis_slave02 belongs to c0ffee/other/redis. Nothing is changed on any host")
+
+
+def test_unclaimed_and_unread_claims() -> None:
+    assert verdict(facts()).claimed.reason == "NotClaimed"
+    assert verdict(facts(replace(alive(S2), claim=AWAY), of=alive)).claimed.ok is None
+
+
+def test_a_refused_password_is_named() -> None:
+    found = verdict(facts(replace(alive(S2), redis=Known(Denied("WRONGPASS invalid"))), of=alive)).credentials
+    assert (found.ok, found.reason) == (False, "PasswordWrong")
+    assert found.message.startswith("redis_slave02 does not accept the password of the Secret: WRONGPASS invalid")
+
+
+def test_a_port_of_another_program_is_named() -> None:
+    taken = replace(bare(S1), listeners=Known((Listener(26379, "nginx", 99),)))
+    assert verdict(facts(taken)).preflight == Finding(
+        False,
+        "PortTaken",
+        "Port 26379 of redis_slave01 is taken by nginx (99). Nothing is started there. Stop that program or give redis "
+        "another port.",
+    )
+    ours = replace(bare(S1), listeners=Known((Listener(6379, "redis-server", 99), Listener(22, "sshd", 1))))
+    assert verdict(facts(ours)).preflight.ok
+
+
+def test_the_sentinel_port_is_free_to_others_on_a_host_without_a_sentinel() -> None:
+    assert verdict(facts(replace(bare(M), listeners=Known((Listener(26379, "nginx", 99),))))).preflight.ok
+
+
+def test_a_system_that_is_not_supported() -> None:
+    found = verdict(facts(replace(bare(S1), os=Known(OsFacts("debian", "12"))))).preflight
+    assert found.reason == "UnsupportedSystem"
+    assert found.message == "redis_slave01 runs debian 12, which is not supported. The operator leaves the host alone."
+
+
+@pytest.mark.parametrize(
+    ("odd", "sign"),
+    [
+        (sentinel(M, 0, "s_down"), "the sentinel on redis_slave01 sees the master as down"),
+        (sentinel(M, 0, "o_down"), "the sentinel on redis_slave01 agrees with others that the master is down"),
+        (sentinel(M, 0, "failover_in_progress"), "the sentinel on redis_slave01 runs a failover"),
+        (sentinel(M, tilt=True), "the sentinel on redis_slave01 is in tilt mode"),
+        (sentinel(S2, 1, told=M), "the sentinel on redis_slave01 is between 192.168.3.41 and 192.168.3.43"),
+        (sentinel(S2, 1), "the sentinels do not name the same master at the same config epoch"),
+    ],
+)
+def test_each_sign_of_a_transition_has_its_sentence(odd: object, sign: str) -> None:
+    found = verdict(facts(replace(alive(S1), sentinel=odd), of=alive))
+    assert sign in found.transition
+
+
+def test_a_young_switch_is_a_transition() -> None:
+    assert verdict(running(), since_switch=9.9).transition == ("the last switch is younger than 10 s",)
+    assert verdict(running(), since_switch=10.1).transition == ()
+    assert verdict(running(), since_switch=math.inf).transition == ()
+
+
+def dead() -> ClusterFacts:
+    hosts = [replace(alive(name), sentinel=sentinel(M, 0, "s_down", "o_down")) for name in (S1, S2, S3)]
+    return facts(*hosts, replace(alive(M), redis=Known(None)))
+
+
+def test_a_dead_master_without_successor_is_said_after_two_failover_timeouts() -> None:
+    assert isinstance(verdict(dead(), down_for=19.9).master, Uncertain)
+    assert verdict(dead(), down_for=19.9).master.reason == "MasterStopped"  # type: ignore[union-attr]
+    assert verdict(dead(), down_for=20.1).master == Uncertain(
+        "MasterDeadNoSuccessor",
+        "The master redis_master01 (192.168.3.41:6379) is down and the sentinels found no successor in 20 s. The "
+        "operator does not start it, because replicas would copy whatever it comes back with. Look why no replica can "
+        "be promoted (link, priority 0, quorum); if the old data is what you want, start redis on redis_master01 "
+        "yourself.",
+        "192.168.3.41",
+    )
+
+
+def test_a_serving_master_that_the_sentinels_cannot_reach() -> None:
+    hosts = [replace(alive(name), sentinel=sentinel(M, 0, "s_down", "o_down")) for name in (S1, S2, S3)]
+    read = facts(*hosts, of=alive)
+    assert verdict(read, down_for=5).quorum.ok is True
+    assert verdict(read, down_for=21).quorum == Finding(
+        False,
+        "SentinelsCannotReachMaster",
+        "The sentinels call the master redis_master01 (192.168.3.41) down, but it answers the operator as master with "
+        "3 replicas and no failover succeeded. Check the network between sentinels and master, and the auth-pass of "
+        "the sentinels.",
+    )
+
+
+def test_bare_hosts_have_no_quorum_to_judge() -> None:
+    assert verdict(facts()).quorum == Finding(None, "NotApplicable", "There is no running cluster yet.")
+    assert verdict(facts()).replication.ok is None
