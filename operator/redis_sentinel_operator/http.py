@@ -40,7 +40,11 @@ async def serve(app: web.Application, port: int) -> web.AppRunner:
     Raises:
         OSError: the port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port, shutdown_timeout=1.0).start()  # noqa: S104 - probes come from outside
+    try:
+        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from outside
+    except OSError:
+        await runner.cleanup()
+        raise
     return runner
