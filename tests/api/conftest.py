@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane, KubectlError
 from lab.model import lab_config
-from redis_sentinel_operator.kube.client import KubeClient, path_of
 
 ROOT = Path(__file__).parents[2]
-OPERATOR = "redis-sentinel-operator"  # the ServiceAccount of deploy/, and its namespace
 
 
 @pytest.fixture(scope="session")
 def api() -> Iterator[ControlPlane]:
-    """A control plane that knows the resource."""
+    """A control plane that knows the resource and has the namespace `redis`."""
     with ControlPlane(lab_config("api", "192.168.34.0/24")) as plane:
         plane.apply(ROOT / "crds")
-        crd = "crd/redissentinelclusters.redis-sentinel-operator.io"
-        plane.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+        plane.wait_until(lambda: explained(plane), "the resource to be known")
+        plane.kubectl("create", "namespace", "redis")
         yield plane
 
 
-@pytest.fixture(scope="session")
-def operator_environment(api: ControlPlane) -> dict[str, str]:
-    """The environment of an operator that shows the token of its ServiceAccount, with the rights of deploy/."""
-    api.apply(ROOT / "deploy")
-    return api.operator_environment(OPERATOR, OPERATOR)
-
-
-@pytest_asyncio.fixture
-async def operator_client(operator_environment: dict[str, str]) -> AsyncIterator[KubeClient]:
-    """The operator's own client."""
-    client = await KubeClient.connect(operator_environment)
-    yield client
-    await client.close()
-
-
-@pytest_asyncio.fixture
-async def admin(api: ControlPlane) -> AsyncIterator[KubeClient]:
-    """A client with all rights: what other people do."""
-    client = await KubeClient.connect({"KUBECONFIG": str(api.admin_kubeconfig)})
-    yield client
-    await client.close()
-
-
-@pytest_asyncio.fixture
-async def namespace(admin: KubeClient) -> AsyncIterator[str]:
-    """A namespace for one test."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    await admin.request("POST", path_of("", "v1", "namespaces", ""), body=body)
-    yield name
-    await admin.request("DELETE", path_of("", "v1", "namespaces", "", name))
+def explained(plane: ControlPlane) -> bool:
+    """Whether the API server serves the resource and publishes its schema, which takes a second."""
+    try:
+        return "hosts" in plane.kubectl("explain", "rsc.spec") and "[]" in plane.kubectl(
+            "get", "rsc", "-A", "-o", "json"
+        )
+    except KubectlError:
+        return False

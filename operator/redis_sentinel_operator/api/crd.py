@@ -37,7 +37,7 @@ def document() -> dict[str, Any]:
                 "plural": PLURAL,
                 "singular": SINGULAR,
                 "shortNames": [SHORT_NAME],
-                "categories": ["all", "redis"],
+                "categories": ["redis"],  # not "all": `kubectl delete all --all` is no way to give up a cluster
             },
             "versions": [
                 {

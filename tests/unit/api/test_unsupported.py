@@ -187,6 +187,7 @@ def test_another_job_for_a_host_later_is_refused() -> None:
     }
     assert refused(body, PREVIOUS) == (
         "spec.hosts[redis_master01].sentinel: a change of it in a living cluster is not supported yet; "
-        "set it to false. spec.hosts[redis_slave01].sentinel: a change of it in a living cluster is not supported yet; set it to true"
+        "set it to false. spec.hosts[redis_slave01].sentinel: a change of it in a living cluster is not supported yet; "
+        "set it to true"
     )
     refuse_unsupported(body | {"spec": seed()["spec"]}, parse(seed()), PREVIOUS)
