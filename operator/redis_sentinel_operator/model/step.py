@@ -62,7 +62,7 @@ class EditConf:
     remove: tuple[str, ...] = ()
     owner: str = "redis"
     group: str = "root"
-    text: Secret = Secret("")
+    text: Secret = field(default_factory=lambda: Secret(""))
     base_sha256: str = ""
 
 
@@ -91,11 +91,12 @@ class WriteDropIn:
 
 @dataclass(frozen=True, slots=True)
 class StartUnit:
-    """systemctl start --no-block, then prove it by PING on the port."""
+    """systemctl start --no-block, then prove it by PING on the port; `log` is the file that says why it does not."""
 
     unit: str
     port: int
     sentinel: bool
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)

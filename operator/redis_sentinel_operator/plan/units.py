@@ -15,13 +15,13 @@ def enable(host: Host) -> Part:
 
 def start_redis(desired: Desired, host: Host, stage: Stage, why: str, needs: frozenset[Need] = CLAIMED) -> Part:
     """Return the step that starts redis. Who may be started at all is not decided here."""
-    action = StartUnit(host.family.redis_unit, desired.redis_port, sentinel=False)
+    action = StartUnit(host.family.redis_unit, desired.redis_port, sentinel=False, log=host.family.redis_log)
     return _start(host, action, stage, why, needs)
 
 
 def start_sentinel(desired: Desired, host: Host, why: str) -> Part:
     """Return the step that starts the sentinel."""
-    action = StartUnit(host.family.sentinel_unit, desired.sentinel_port, sentinel=True)
+    action = StartUnit(host.family.sentinel_unit, desired.sentinel_port, sentinel=True, log=host.family.sentinel_log)
     return _start(host, action, Stage.SENTINELS, why, CLAIMED)
 
 

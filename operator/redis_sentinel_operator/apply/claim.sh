@@ -1,0 +1,16 @@
+# $1 bootstrap id, $2 "force" where a person said adopt-claim.
+mkdir -p "$rso_dir" && chmod 0700 "$rso_dir" && chown root:root "$rso_dir" || exit 70
+rso_lock
+rso_found=$(rso_value owner)
+if [ -s "$rso_state" ] && [ "$rso_found" != "$RSO_OWNER" ] && [ "$2" != force ]; then
+    case $(cat "$rso_state") in
+    '{}') ;;
+    *)
+        echo "this host belongs to ${rso_found:-nobody that can be told from a damaged $rso_state}" >&2
+        exit 75
+        ;;
+    esac
+fi
+rso_had=0
+[ "$rso_found" != "$RSO_OWNER" ] || rso_later
+rso_write_state "$RSO_OWNER" "$1" "$RSO_EPOCH" || exit 70

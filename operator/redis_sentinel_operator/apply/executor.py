@@ -1,0 +1,80 @@
+"""Do one step on one host and say how it ended."""
+
+from __future__ import annotations
+
+import time
+
+import redis.exceptions
+
+from redis_sentinel_operator.apply import files, firewall, package, resp, units
+from redis_sentinel_operator.apply.outcome import Outcome, failed, scrub
+from redis_sentinel_operator.apply.scripts import Guard
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.errors import PortClosed
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.report import StepResult
+from redis_sentinel_operator.model.step import (
+    ConfigSet,
+    EditConf,
+    EnableUnit,
+    InstallPackage,
+    OpenPorts,
+    ReleaseClaim,
+    SentinelSet,
+    StartUnit,
+    Step,
+    TakeClaim,
+    WriteDropIn,
+    WriteSentinelConf,
+)
+from redis_sentinel_operator.settings import Settings
+
+__all__ = ["Guard", "execute"]
+
+
+async def execute(step: Step, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> StepResult:
+    """Do a step; what the host refuses is a result that is not ok.
+
+    Raises:
+        NotOurHost: the host belongs to another owner or a later lease epoch was there; nothing was changed.
+        ConnectError: the connection ended or the host did not answer in time: whether the step was done is not known.
+    """
+    started = time.monotonic()
+    try:
+        outcome = await _act(step, link, desired, guard, settings)
+    except PortClosed:
+        outcome = failed("nobody listens there any more")
+    except redis.exceptions.RedisError as error:
+        outcome = failed(scrub(str(error), desired.password))
+    return StepResult(step, outcome.ok, outcome.message, time.monotonic() - started, outcome.reason)
+
+
+async def _act(step: Step, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
+    match step.action:
+        case EditConf() | WriteSentinelConf() as action:
+            return await files.replace(action, link, desired, guard, settings)
+        case StartUnit() as action:
+            return await units.start(action, link, desired, guard, settings)
+        case ConfigSet() as action:
+            return await resp.config_set(action, link, desired, guard, settings)
+        case SentinelSet() as action:
+            return await resp.sentinel_set(action, link, guard, settings)
+        case TakeClaim() as action:
+            return await files.take_claim(action, link, guard, settings)
+        case _:
+            return await _act_plainly(step, link, guard, settings)
+
+
+async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    match step.action:
+        case ReleaseClaim():
+            return await files.release_claim(link, guard, settings)
+        case InstallPackage() as action:
+            return await package.install(action, link, guard, settings)
+        case WriteDropIn() as action:
+            return await files.write_drop_in(action, link, guard, settings)
+        case EnableUnit() as action:
+            return await units.enable(action, link, guard, settings)
+        case OpenPorts() as action:
+            return await firewall.open_ports(action, link, guard, settings)
+    raise AssertionError(f"no such action: {type(step.action).__name__}")

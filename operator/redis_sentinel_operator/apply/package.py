@@ -1,0 +1,24 @@
+"""Packages, by yum; proved by rpm."""
+
+from __future__ import annotations
+
+from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
+from redis_sentinel_operator.apply.scripts import NOT_FOUND, Guard, change
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.model.step import InstallPackage
+from redis_sentinel_operator.settings import Settings
+
+_REST = 15.0  # of the time for the whole script: what is done around yum
+
+
+async def install(action: InstallPackage, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Install a package that is missing; one that is there is left as it is, also in another version."""
+    seconds = settings.package_timeout
+    deadline = f"{max(seconds - _REST, seconds / 2):.0f}"
+    result = await change(link, guard, "package", action.name, action.version or "", deadline, seconds=seconds)
+    if result.exit_status == 0:
+        return done(f"{action.name} {result.text.strip()} is installed")
+    said = scrub(result.stderr) or f"yum ended with status {result.exit_status}"
+    if result.exit_status == NOT_FOUND:
+        return failed(f"{link.host.name}: {said}.", "PackageNotFound")
+    return failed(said)

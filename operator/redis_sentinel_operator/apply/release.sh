@@ -1,0 +1,2 @@
+rso_guard
+rm -f "$rso_state"

@@ -1,0 +1,87 @@
+"""Units: enabled, and started until the server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import redis.exceptions
+
+from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
+from redis_sentinel_operator.apply.resp import ask
+from redis_sentinel_operator.apply.scripts import Guard, change, plain
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.errors import PortClosed
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.step import EnableUnit, StartUnit
+from redis_sentinel_operator.settings import Settings
+
+_POLL = 0.1  # seconds between two questions whether it is up
+_LOOK = 1.0  # seconds between two looks at the unit, which may have failed
+_IN_USE = "Address already in use"
+
+
+async def enable(action: EnableUnit, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Let a unit come up with the machine."""
+    result = await change(link, guard, "enable", action.unit, seconds=settings.step_timeout)
+    if result.exit_status == 0:
+        return done(f"{action.unit} is {result.text.strip()}")
+    return failed(scrub(result.stderr) or f"{action.unit} is {result.text.strip() or 'not enabled'}")
+
+
+async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
+    """Start a unit and wait until its server answers PING, at most the step's time; say why where it does not."""
+    deadline = time.monotonic() + settings.step_timeout
+    result = await change(link, guard, "start", action.unit, seconds=settings.step_timeout)
+    if result.exit_status != 0:
+        return failed(scrub(result.stderr, desired.password) or f"systemctl start {action.unit} did not succeed")
+    state, said, refused, looked = "", "", "", time.monotonic()
+    while time.monotonic() < deadline:
+        up, refused = await _answers(action, link, desired)
+        if up:
+            return done(f"{action.unit} runs and answers on port {action.port}{refused}")
+        if time.monotonic() - looked >= _LOOK:
+            state, said = await _look(action, link, settings)
+            looked = time.monotonic()
+            if state in ("failed", "inactive"):
+                break
+        await asyncio.sleep(_POLL)
+    return _not_up(action, link, desired, state or "not up", said or refused)
+
+
+async def _answers(action: StartUnit, link: HostLink, desired: Desired) -> tuple[bool, str]:
+    """Return whether the server answers, and what it said where it did not simply say PONG."""
+    password = None if action.sentinel else desired.password
+    try:
+        client = await link.resp(action.port, password)
+        await ask(client, "PING")
+    except PortClosed:
+        return False, ""
+    except redis.exceptions.BusyLoadingError:
+        return True, ", still loading its data"
+    except redis.exceptions.RedisError as error:
+        link.drop(action.port)
+        return False, scrub(str(error), desired.password)
+    return True, ""
+
+
+async def _look(action: StartUnit, link: HostLink, settings: Settings) -> tuple[str, str]:
+    """Return the unit's state and the last of what it and its log said."""
+    result = await link.run(plain("why", action.unit, action.log), timeout=settings.probe_timeout)
+    state, _, said = result.text.partition("\n")
+    return state.strip(), said
+
+
+def _not_up(action: StartUnit, link: HostLink, desired: Desired, state: str, said: str) -> Outcome:
+    name = f"{action.unit} on {link.host.name}"
+    if _IN_USE in said:
+        return failed(f"{name} did not start: port {action.port} is taken by another program ({_IN_USE})", "PortTaken")
+    telling = scrub(_last(said), desired.password) or "nothing"
+    return failed(f"{name} is {state} and does not answer on port {action.port}; what it said last: {telling}")
+
+
+def _last(said: str) -> str:
+    """Return the most telling lines of a log: those that complain, else the last ones."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(">>>")]
+    telling = [line for line in lines if any(word in line for word in ("#", "ERR", "FATAL", "rror", "ailed"))]
+    return " | ".join((telling or lines)[-3:])[-400:]

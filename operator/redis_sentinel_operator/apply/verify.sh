@@ -1,0 +1,1 @@
+rso_guard
