@@ -1,0 +1,51 @@
+"""One lab for all end-to-end tests; each test gets the seed's cluster healthy, or bare hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.rig import Rig, is_healthy
+from lab import labs
+from lab.controlplane import ControlPlane
+from lab.machine import LabError
+from lab.model import lab_config
+
+E2E = lab_config("e2e", "192.168.36.0/24")
+
+
+@pytest.fixture(scope="session")
+def rig() -> Iterator[Rig]:
+    """Hosts and API server, for the whole session."""
+    with labs.hosts_lab(E2E) as lab, ControlPlane(E2E) as cp:
+        rig = Rig(lab, cp)
+        yield rig
+        rig.operator.kill()
+
+
+@pytest.fixture
+def bare(rig: Rig) -> Rig:
+    """Four bare hosts, no resource, no operator."""
+    rig.forget()
+    rig.lab.reset()
+    return rig
+
+
+@pytest.fixture
+def seed(rig: Rig) -> Rig:
+    """The seed's cluster, installed by the operator and healthy; what an earlier test left is used if it is whole."""
+    if not _is_whole(rig):
+        rig.forget()
+        rig.lab.reset()
+        rig.declare()
+        rig.operator.start()
+    rig.wait_healthy()
+    return rig
+
+
+def _is_whole(rig: Rig) -> bool:
+    try:
+        return rig.operator.running and is_healthy(rig.wait_healthy(45))
+    except LabError:
+        return False

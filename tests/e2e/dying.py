@@ -1,0 +1,39 @@
+"""The operator with an accident: it kills or freezes itself right after a step, as the environment says.
+
+E2E_ACCIDENT=kill or freeze; E2E_AT=the number of the step counted from 1 over the life of this process, or `each` (kill only).
+Each finished step is written to the file E2E_STEPS as `host: what` before the accident. Nothing else differs from the product.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from redis_sentinel_operator import main, reconcile
+from redis_sentinel_operator.model.report import StepResult
+from redis_sentinel_operator.model.step import Step
+
+_SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
+_signal = _SIGNALS[os.environ.pop("E2E_ACCIDENT")]
+_at = os.environ.pop("E2E_AT")
+_steps = Path(os.environ.pop("E2E_STEPS"))
+_execute = reconcile.execute
+_finished = 0
+
+
+async def _execute_and_die(step: Step, *rest: Any) -> StepResult:
+    global _finished  # noqa: PLW0603 - one process, one accident
+    result = await _execute(step, *rest)
+    _finished += 1
+    with _steps.open("a") as file:
+        file.write(f"{step.host}: {step.what}\n")
+    if _at == "each" or _finished == int(_at):
+        os.kill(os.getpid(), _signal)
+    return result
+
+
+if __name__ == "__main__":
+    reconcile.execute = _execute_and_die
+    main.main()

@@ -1,0 +1,149 @@
+"""What every end-to-end test works with: four hosts, an API server, the operator as a process, the seed's cluster."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from lab import labs
+from lab.controlplane import ControlPlane, KubectlError
+from lab.demo import without_deployment
+from lab.machine import LabError
+from lab.operator import ROOT, OperatorProcess
+from lab.seed import NAMESPACE, seed_cluster, seed_secrets
+
+NAME = "redis-cluster"
+Status = dict[str, Any]
+
+
+class Rig:
+    """Hosts, API server, one operator. `password` is the seed's; it must never be seen anywhere."""
+
+    def __init__(self, lab: labs.Lab, cp: ControlPlane) -> None:
+        self.lab = lab
+        self.cp = cp
+        self.password = "Canary-" + secrets.token_urlsafe(12)
+        cp.apply(ROOT / "crds")
+        cp.apply(without_deployment(cp))
+        self.operator = OperatorProcess(cp)
+
+    # ---- the resource ------------------------------------------------------------------------------------------------
+
+    def declare(self, namespace: str = NAMESPACE, **changes: Any) -> dict[str, Any]:
+        """Apply the seed's namespace, Secrets and cluster with changes of its spec; return the resource sent."""
+        self.namespace(namespace)
+        documents = seed_secrets(self.lab.private_key.read_text(), self.lab.known_hosts(), self.password)
+        for document in documents:
+            document["metadata"]["namespace"] = namespace
+        self.cp.apply(documents)
+        cluster = seed_cluster(self.lab.config)
+        cluster["metadata"]["namespace"] = namespace
+        cluster["spec"].update(changes)
+        self.cp.apply([cluster])
+        return cluster
+
+    def namespace(self, name: str) -> None:
+        """Make a namespace unless it is there."""
+        self.cp.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
+
+    def body(self, namespace: str = NAMESPACE) -> dict[str, Any]:
+        """The resource as stored."""
+        found: dict[str, Any] = self.cp.get("redissentinelcluster", NAME, "-n", namespace)
+        return found
+
+    def status(self, namespace: str = NAMESPACE) -> Status:
+        """Its status, {} while there is none."""
+        found: Status = self.body(namespace).get("status") or {}
+        return found
+
+    def wait(
+        self, condition: Callable[[Status], Any], what: str, seconds: float = 60, namespace: str = NAMESPACE
+    ) -> Status:
+        """Wait until the status meets the condition; the error shows the status and the end of the operator's log."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = self.status(namespace)
+            if condition(status):
+                return status
+            if time.monotonic() > deadline:
+                text = json.dumps(status, indent=1)
+                raise LabError(f"{what} did not come within {seconds:.0f} s\n{text}\n{self.operator.tail()}")
+            time.sleep(0.2)
+
+    def wait_healthy(self, seconds: float = 120, namespace: str = NAMESPACE) -> Status:
+        """Wait until all is as declared for the present generation and nothing is going on."""
+        generation = self.body(namespace)["metadata"]["generation"]
+        return self.wait(
+            lambda s: is_healthy(s) and s.get("observedGeneration") == generation, "Healthy", seconds, namespace
+        )
+
+    def delete(self, namespace: str = NAMESPACE, seconds: float = 30) -> float:
+        """Delete the resource and wait until it is gone; how long that took, in seconds."""
+        started = time.monotonic()
+        self.cp.kubectl(
+            "delete",
+            "rsc",
+            NAME,
+            "-n",
+            namespace,
+            "--ignore-not-found",
+            f"--timeout={seconds:.0f}s",
+            seconds=seconds + 5,
+        )
+        return time.monotonic() - started
+
+    def forget(self) -> None:
+        """Stop the operator and remove every resource, whoever holds it."""
+        self.operator.kill()
+        for item in self.cp.get("rsc", "-A")["items"]:
+            namespace = item["metadata"]["namespace"]
+            where = ("rsc", item["metadata"]["name"], "-n", namespace)
+            try:
+                self.cp.kubectl("patch", *where, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+                self.cp.kubectl("delete", *where, "--ignore-not-found", "--timeout=20s")
+            except KubectlError as error:
+                if "NotFound" not in str(error):
+                    raise
+
+    # ---- the hosts ---------------------------------------------------------------------------------------------------
+
+    def redis(self, host: str) -> redis.Redis:
+        """A client of the redis on a host, as an application has it."""
+        return redis.Redis(
+            host=self.lab[host].address, password=self.password, protocol=2, socket_timeout=5, decode_responses=True
+        )
+
+    def sentinel(self, host: str) -> redis.Redis:
+        """A client of the sentinel on a host."""
+        return redis.Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=5, decode_responses=True)
+
+    def master_by_role(self) -> list[str]:
+        """The hosts whose redis says that it is a master."""
+        return [host.name for host in self.lab if self._role(host.name) == "master"]
+
+    def _role(self, host: str) -> str:
+        try:
+            with self.redis(host) as client:
+                return str(client.execute_command("ROLE")[0])
+        except redis.exceptions.RedisError:
+            return ""
+
+
+def condition(status: Status, kind: str) -> dict[str, Any]:
+    """The condition of that type, {} when there is none."""
+    return next((each for each in status.get("conditions", []) if each["type"] == kind), {})
+
+
+def is_healthy(status: Status) -> bool:
+    """Whether all is as declared and stable."""
+    return status.get("phase") == "Healthy" and condition(status, "Ready").get("status") == "True"
+
+
+def master(status: Status) -> str:
+    """The host that status calls master, "" when none."""
+    return str((status.get("master") or {}).get("host", ""))

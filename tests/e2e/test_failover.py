@@ -1,0 +1,114 @@
+"""A master that stops, is killed, or hangs: one switch, told once and rightly; the old master comes back as a replica."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from e2e.rig import Rig, is_healthy, master
+from lab.faults import hang_redis
+from lab.hosts import Host
+from lab.observe import commands_seen
+
+Fault = Callable[[Host], None]
+
+
+def stop(host: Host) -> None:
+    host.run("systemctl stop redis")
+
+
+def kill(host: Host) -> None:
+    host.run("systemctl kill -s KILL redis")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("fault", [stop, kill], ids=["stopped", "killed"])
+def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -> None:
+    old = master(seed.status())
+    known = len(seed.status().get("failovers", []))
+    with commands_seen(seed.lab) as seen:
+        began = time.time()
+        fault(seed.lab[old])
+        status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
+        confirmed = time.time()
+    assert not seen.ours_changing_roles(until=confirmed)
+    _one_switch(seed, old, known, began)
+    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    assert seed.master_by_role() == [master(status)]
+    with seed.redis(old) as client:
+        replication = client.info("replication")
+    assert replication["role"] == "slave"
+    assert replication["master_link_status"] == "up"
+    assert replication["master_host"] == seed.lab[master(status)].address
+    _one_switch(seed, old, known, began)
+
+
+@pytest.mark.timeout(240)
+def test_a_master_that_hangs_is_followed_by_one_switch(seed: Rig) -> None:
+    old = master(seed.status())
+    known = len(seed.status().get("failovers", []))
+    with commands_seen(seed.lab) as seen, hang_redis(seed.lab[old]):
+        began = time.time()
+        seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
+        confirmed = time.time()
+    assert not seen.ours_changing_roles(until=confirmed)
+    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    assert seed.master_by_role() == [master(status)]
+    _one_switch(seed, old, known, began)
+
+
+@pytest.mark.timeout(240)
+def test_a_master_that_died_is_not_started_before_its_successor_is_there(seed: Rig) -> None:
+    """With `save` only, a master that comes back within down-after has lost what was acknowledged since the dump."""
+    old = master(seed.status())
+    with seed.redis(old) as client:
+        keys = {f"e2e:ack:{number}": str(number) for number in range(200)}
+        for key, value in keys.items():
+            client.set(key, value)
+        assert client.wait(3, 5000) == 3
+    kill(seed.lab[old])
+    successor = master(seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40))
+    assert seed.lab[old].run("systemctl is-active redis", check=False).stdout.strip() != "active" or _switched(
+        seed, old
+    )
+    with seed.redis(successor) as client:
+        assert client.mget(keys.keys()) == list(keys.values())
+    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    for host in seed.lab:
+        with seed.redis(host.name) as client:
+            assert client.mget(keys.keys()) == list(keys.values())
+
+
+@pytest.mark.timeout(240)
+def test_drift_mended_after_a_failover_leaves_the_role_lines(seed: Rig) -> None:
+    roles = {host.name: _role_lines(host) for host in seed.lab}
+    for host in seed.lab:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
+    seed.wait(lambda _: all(_directive(host, "repl-timeout") == "60" for host in seed.lab), "repl-timeout mended", 90)
+    seed.wait_healthy()
+    assert {host.name: _role_lines(host) for host in seed.lab} == roles
+
+
+def _switched(seed: Rig, old: str) -> bool:
+    return master(seed.status()) not in ("", old)
+
+
+def _directive(host: Host, name: str) -> str:
+    return host.run(f"awk '$1 == \"{name}\" {{print $2}}' /etc/redis.conf").stdout.strip().strip('"')
+
+
+def _role_lines(host: Host) -> str:
+    return host.run("grep -hE '^(slaveof|replicaof|sentinel )' /etc/redis.conf /etc/redis-sentinel.conf || true").stdout
+
+
+def _one_switch(seed: Rig, old: str, known: int, began: float) -> None:
+    status = seed.status()
+    entries = status["failovers"][min(known, 9) :] if known < 10 else status["failovers"][-1:]
+    assert [(entry["from"], entry["to"]) for entry in entries] == [(old, master(status))]
+    since = datetime.fromisoformat(status["master"]["since"]).timestamp()
+    assert began - 1 <= since <= began + 30
+    switched = datetime.fromisoformat(entries[0]["switched"]).timestamp()
+    assert abs(since - switched) < 3

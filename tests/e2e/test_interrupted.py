@@ -1,0 +1,131 @@
+"""The operator dies, is away, or is frozen at the worst moments: what it finds when it is back is the truth."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from e2e.rig import Rig, is_healthy, master
+from e2e.test_failover import kill
+from lab.observe import commands_seen
+from lab.operator import OperatorProcess
+
+# A Lease that is free again soon after its holder was killed: else every restart of these tests waits 15 s.
+SHORT_LEASE = {"RSO_LEASE_DURATION": "2", "RSO_LEASE_RENEW_DEADLINE": "1.5", "RSO_LEASE_RETRY": "0.3"}
+
+
+def accident(rig: Rig, kind: str, at: str, steps: Path, name: str = "dying") -> OperatorProcess:
+    """An operator with an accident; not started yet."""
+    extra = {"E2E_ACCIDENT": kind, "E2E_AT": at, "E2E_STEPS": str(steps)}
+    return OperatorProcess(rig.cp, name, SHORT_LEASE | extra)
+
+
+@pytest.mark.timeout(600)
+def test_killed_after_each_step_of_the_install(bare: Rig, tmp_path: Path) -> None:
+    """One install in which the operator survives no step; each start finds what the one before left."""
+    steps = tmp_path / "steps"
+    steps.touch()
+    bare.declare()
+    dying = accident(bare, "kill", "each", steps)
+    deaths = 0
+    deadline = time.monotonic() + 540
+    while not is_healthy(bare.status()):
+        assert time.monotonic() < deadline, f"{deaths} deaths, not healthy:\n{steps.read_text()}\n{dying.tail()}"
+        if not dying.running:
+            dying.start("e2e.dying")
+            deaths += 1
+        time.sleep(0.2)
+    dying.kill()
+    finished = Counter(steps.read_text().splitlines())
+    assert deaths > 20, finished
+    again = {what: count for what, count in finished.items() if count > 1}
+    assert not again, "a finished step was done again"
+    bare.operator.start()
+    status = bare.wait_healthy()
+    assert master(status) == "redis_master01"
+    assert bare.master_by_role() == ["redis_master01"]
+
+
+@pytest.mark.timeout(240)
+def test_killed_during_a_failover(seed: Rig) -> None:
+    old = master(seed.status())
+    kill(seed.lab[old])
+    time.sleep(5.2)  # down-after has just passed: sentinel is at work
+    seed.operator.kill()
+    seed.operator.start()
+    status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 60)
+    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
+    assert seed.master_by_role() == [master(status)]
+
+
+@pytest.mark.timeout(240)
+def test_away_during_a_failover(seed: Rig) -> None:
+    old = master(seed.status())
+    seed.operator.stop()
+    with commands_seen(seed.lab) as seen:
+        kill(seed.lab[old])
+        _wait_for_switch(seed, old)
+        seed.lab[old].run("systemctl start redis")  # as a person would; sentinel makes it a replica
+        seed.operator.start()
+        status = seed.wait(lambda s: master(s) not in ("", old), "the successor in status", 60)
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+    assert not seen.ours_changing_roles(), "the operator took part in roles"
+    assert seed.master_by_role() == [master(status)]
+
+
+@pytest.mark.timeout(300)
+def test_frozen_in_the_middle_of_a_pass_and_resumed_after_a_failover(seed: Rig, tmp_path: Path) -> None:
+    """Its first act is to read again: what it had planned before is not done on what it knew before."""
+    old = master(seed.status())
+    seed.operator.stop()
+    for host in seed.lab:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
+    steps = tmp_path / "steps"
+    frozen = accident(seed, "freeze", "1", steps, "frozen")
+    frozen.start("e2e.dying")
+    try:
+        frozen.wait_until(lambda: steps.exists() and _is_stopped(frozen.pid), "the freeze", 60)
+        began = time.monotonic()
+        with commands_seen(seed.lab) as seen:
+            kill(seed.lab[old])
+            _wait_for_switch(seed, old)
+            time.sleep(max(0.0, 60 - (time.monotonic() - began)))
+            done_before = len(steps.read_text().splitlines())
+            resumed = len(frozen.lines())
+            frozen.resume()
+            frozen.wait_until(lambda: len(frozen.audit()) > 0 and _passed(frozen, resumed), "a pass after it", 60)
+        assert done_before == 1
+        assert not seen.ours_changing_roles()
+        sentences = [str(line.get("message")) for line in frozen.lines()[resumed:]]
+        assert any("too old to act on" in each or "Lease could not be renewed" in each for each in sentences), sentences
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+        assert seed.master_by_role() == [master(status)]
+    finally:
+        frozen.kill()
+
+
+def _passed(process: OperatorProcess, since: int) -> bool:
+    return any("woken_by" in line for line in process.lines()[since:])
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _wait_for_switch(rig: Rig, old: str) -> None:
+    """Wait until a sentinel names another master; the operator is not asked."""
+    deadline = time.monotonic() + 60
+    while True:
+        with rig.sentinel(rig.lab.replicas[-1].name) as client:
+            address = client.sentinel_get_master_addr_by_name("redis-cluster")
+        if address and address[0] != rig.lab[old].address:
+            return
+        assert time.monotonic() < deadline, "sentinel has not switched"
+        time.sleep(0.3)
+
+
+assert os.geteuid() == 0, "the end-to-end tests boot machines: run them as root"
