@@ -76,10 +76,9 @@ def bring_up(network: ClusterNetwork) -> None:
 
 
 def take_down(network: ClusterNetwork) -> None:
-    """Remove the bridges; addresses and routes go with them. Quiet when they are not there."""
-    for interface in (network.bridge, network.pod_bridge):
-        if _exists(interface):
-            run(["ip", "link", "delete", interface])
+    """Remove the bridge; its address and the routes go with it. Quiet when it is not there."""
+    if _exists(network.bridge):
+        run(["ip", "link", "delete", network.bridge])
 
 
 def _exists(interface: str) -> bool:

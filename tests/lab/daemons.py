@@ -101,13 +101,13 @@ def start_time(pid: int) -> int | None:
 
 
 def end(pid: int, seconds: float) -> None:
-    """SIGTERM to `pid`, SIGKILL after `seconds`, and wait until it is gone."""
+    """SIGTERM to `pid`, SIGKILL after `seconds` (at once when 0), and wait until it is gone."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        for signum, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
+        for signum, patience in [(signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)][seconds == 0 :]:
             signal.pidfd_send_signal(handle, signum)
             if _gone(handle, patience):
                 return

@@ -27,7 +27,7 @@ BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 CONTEXT = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "operator")
 
 
-def operator_image(console: Console | None = None) -> Path:
+def image_archive(console: Console | None = None) -> Path:
     """The operator's image of this checkout as a docker-archive; built when the sources changed. Raises LabError."""
     console = console or default_console()
     key = f"operator-image-{_digest(ROOT)}"
@@ -144,7 +144,7 @@ def _environment() -> dict[str, str]:
 
 def main() -> None:
     """Build the operator's image and say what to do with it."""
-    path = operator_image()
+    path = image_archive()
     print(f"{IMAGE} ({path.stat().st_size / 1e6:.0f} MB) is the docker-archive {path}")
     print(f"Load it with `ctr -n k8s.io images import {path}` on each node, or push it to a registry with skopeo.")
 
