@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from redis_sentinel_operator.api.status import (
 )
 
 pytestmark = pytest.mark.timeout(120)
+EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*/cluster.yaml"))
 AT = "2026-01-02T03:04:05.678Z"
 
 
@@ -196,7 +198,7 @@ EXPLAINED = {
     "rsc.spec.hosts.address": "no host name",
     "rsc.spec.sentinel.downAfterMilliseconds": "Default: 5000.",
     "rsc.spec.hosts.ssh.user": "Default: as spec.ssh.user.",
-    "rsc.spec.management": "ENUM: Full Paused Observe Full: make true what is declared",
+    "rsc.spec.management": "ENUM: Full Paused Observe DESCRIPTION: Full: make true what is declared",
     "rsc.spec.redis.config": '"yes" and "no" are quoted',
     "rsc.status.master.withdrawnSince": "Since when it is not to be used",
     "rsc.status.conditions.reason": "Why, in one word",
@@ -211,3 +213,9 @@ def test_kubectl_explains(api: ControlPlane, path: str, words: str) -> None:
 @pytest.mark.parametrize("word", ["rsc", "redissentinelclusters", "redissentinelcluster", "redis"])
 def test_the_names_it_goes_by(api: ControlPlane, cluster: Document, word: str) -> None:
     assert "redis-cluster" in api.kubectl("get", word, "-n", "redis")
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_examples_are_accepted(api: ControlPlane, file: Path) -> None:
+    said = api.kubectl("create", "--dry-run=server", "-f", "-", "-o", "name", stdin=file.read_text(encoding="utf-8"))
+    assert said.startswith("redissentinelcluster.redis-sentinel-operator.io/")

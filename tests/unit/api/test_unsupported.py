@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from api.examples import GONE, changed, hosts, seed
-from redis_sentinel_operator.api.desired import refuse_unsupported
+from api.examples import GONE, changed, hosts, seed, stored
+from redis_sentinel_operator.api.desired import refuse_unsupported, resolve
 from redis_sentinel_operator.api.spec import parse
 from redis_sentinel_operator.errors import SpecRefused
 
+EXAMPLES = sorted((Path(__file__).parents[3] / "deploy" / "examples").glob("*/cluster.yaml"))
 PREVIOUS = {host["name"]: host["address"] for host in seed()["spec"]["hosts"]}
 
 
@@ -191,3 +194,10 @@ def test_another_job_for_a_host_later_is_refused() -> None:
         "set it to true"
     )
     refuse_unsupported(body | {"spec": seed()["spec"]}, parse(seed()), PREVIOUS)
+
+
+def test_the_examples_are_supported_and_the_seed_is_as_the_tests_know_it() -> None:
+    examples = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in EXAMPLES}
+    for example in examples.values():
+        refuse_unsupported(example, parse(example), {})
+    assert resolve(stored(examples["seed"]), None) == resolve(stored(seed()), None)
