@@ -35,7 +35,7 @@ class HostLink:
         target = SshTarget(host.name, ssh.address, ssh.port, ssh.user, ssh.sudo)
         self.session = HostSession(target, credentials, pool, _limits(settings))
         self._credentials = credentials
-        self._settings = settings
+        self.settings = settings
         self._clients: dict[tuple[int, Secret | None], redis.asyncio.Redis] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -96,7 +96,7 @@ class HostLink:
             address=self.host.address,
             password=password.reveal() if password else None,
             mode=self.host.ssh.resp,
-            timeout=self._settings.resp_timeout,
+            timeout=self.settings.resp_timeout,
         )
 
     def _close_later(self, client: redis.asyncio.Redis) -> None:

@@ -1,0 +1,1 @@
+"""Reading hosts: one probe script and one round trip to each redis and sentinel, as facts that are Known or Unknown."""

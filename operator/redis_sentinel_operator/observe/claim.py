@@ -1,0 +1,37 @@
+"""The claim on a host: /var/lib/redis-sentinel-operator/state.json."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from redis_sentinel_operator.model.fact import Claim, Fact, FileFacts, Known, Unknown
+
+CLAIM_PATH = "/var/lib/redis-sentinel-operator/state.json"
+_REASON = "ProbeFailed"
+
+
+def claim_of(file: FileFacts | None) -> Fact[Claim | None]:
+    """Return the claim that a state.json holds; no file, or a file without an owner, is no claim.
+
+    A file that cannot be understood is Unknown: it may be somebody's claim.
+    """
+    if file is None:
+        return Known(None)
+    try:
+        document = json.loads(file.text)
+        return Known(_claim(document))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return Unknown(f"{file.path} is damaged ({type(error).__name__}); nobody can tell whose host it is", _REASON)
+
+
+def _claim(document: Any) -> Claim | None:
+    if not isinstance(document, dict):
+        raise TypeError("not an object")
+    owner, bootstrap = document.get("owner", ""), document.get("bootstrapId", "")
+    epoch, keys = document.get("leaseEpoch", 0), document.get("keys", [])
+    if not (isinstance(epoch, int) and isinstance(keys, list)):
+        raise TypeError("not as it is written")
+    if not all(isinstance(text, str) for text in (owner, bootstrap, *keys)):
+        raise TypeError("not a string")
+    return Claim(owner, bootstrap, epoch, tuple(keys)) if owner else None

@@ -1,0 +1,171 @@
+"""The probe: one script a host and pass, and the facts in its answer.
+
+The script answers in sections, each with its own end mark: one that failed or is cut off costs just its own fact.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from redis_sentinel_operator.conf.family import FAMILIES
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.fact import (
+    Claim,
+    DataFile,
+    Fact,
+    FileFacts,
+    FirewallFacts,
+    Known,
+    Listener,
+    OsFacts,
+    Process,
+    UnitFacts,
+    Unknown,
+)
+from redis_sentinel_operator.observe import sections
+from redis_sentinel_operator.observe.claim import CLAIM_PATH, claim_of
+from redis_sentinel_operator.observe.firewall import firewall_of
+from redis_sentinel_operator.observe.sections import Damaged, Rows, Socket
+
+SECTIONS = ("os", "claim", "files", "units", "processes", "listeners", "data", "packages", "firewall")
+REASON = "ProbeFailed"
+_MARK = re.compile(rb"\[(?:/(?P<end>[a-z]+) (?:(?P<ok>ok)|failed (?P<why>.*))|(?P<begin>[a-z]+))\]")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one probe is asked: absolute paths, unit names, the host's address, the ports that are ours."""
+
+    files: tuple[str, ...]
+    units: tuple[str, ...]
+    confs: tuple[str, ...]  # each a redis.conf that may name another data directory
+    data_dirs: tuple[str, ...]
+    address: str
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFacts:
+    """What one probe answered. `sockets` are all listening sockets, also those of other ports."""
+
+    os: Fact[OsFacts]
+    packages: Fact[Mapping[str, str]]
+    files: Fact[Mapping[str, FileFacts | None]]
+    units: Fact[Mapping[str, UnitFacts]]
+    firewall: Fact[FirewallFacts]
+    data: Fact[tuple[DataFile, ...]]
+    processes: Fact[tuple[Process, ...]]
+    sockets: Fact[tuple[Socket, ...]]
+    claim: Fact[Claim | None]
+
+    def listeners(self, ports: Sequence[int]) -> Fact[tuple[Listener, ...]]:
+        """Return who listens on the ports."""
+        if isinstance(self.sockets, Unknown):
+            return self.sockets
+        found = {(each.port, each.process, each.pid) for each in self.sockets.value if each.port in ports}
+        return Known(tuple(Listener(*each) for each in sorted(found)))
+
+
+def paths() -> tuple[str, ...]:
+    """Return the files that are read on every host: those of every family, as the family is not known before."""
+    return tuple(dict.fromkeys(path for family in FAMILIES.values() for path in family.files))
+
+
+def units() -> tuple[str, ...]:
+    """Return the units that are read on every host."""
+    return tuple(dict.fromkeys(unit for family in FAMILIES.values() for unit in family.units))
+
+
+def asked(desired: Desired, host: DesiredHost) -> Asked:
+    """Return what the probe of a host is asked."""
+    families = FAMILIES.values()
+    return Asked(
+        files=paths(),
+        units=units(),
+        confs=tuple(dict.fromkeys(family.redis_conf for family in families)),
+        data_dirs=tuple(dict.fromkeys(family.data_dir for family in families)),
+        address=host.address,
+        ports=(desired.redis_port, desired.sentinel_port),
+    )
+
+
+def script(question: Asked, wanted: Sequence[str] = SECTIONS) -> str:
+    """Return the script that answers a question; what is asked stands before it as quoted variables."""
+    variables = {
+        "RSO_SECTIONS": "\n".join(wanted),
+        "RSO_FILES": "\n".join(question.files),
+        "RSO_UNITS": "\n".join(question.units),
+        "RSO_CONFS": "\n".join(question.confs),
+        "RSO_DIRS": "\n".join(question.data_dirs),
+        "RSO_ADDRESS": question.address,
+        "RSO_CLAIM": CLAIM_PATH,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + _text()
+
+
+@cache
+def _text() -> str:
+    return Path(__file__).with_name("probe.sh").read_text()
+
+
+def parse(answer: bytes, question: Asked) -> ProbeFacts:
+    """Read the probe's answer. Never fails: what is damaged, cut off or was not read is Unknown with the reason."""
+    found = split(answer)
+
+    def fact(name: str, read: Callable[[Rows], T]) -> Fact[T]:
+        rows = found.get(name, Unknown(f"the probe's answer ends before its part {name}", REASON))
+        if isinstance(rows, Unknown):
+            return rows
+        try:
+            return Known(read(rows.value))
+        except (Damaged, ValueError) as error:
+            return Unknown(f"the probe's part {name} cannot be understood: {error}", REASON)
+
+    claim = fact("claim", sections.one_file)
+    return ProbeFacts(
+        os=fact("os", sections.os_of),
+        packages=fact("packages", sections.packages_of),
+        files=fact("files", lambda rows: sections.files_of(rows, question.files)),
+        units=fact("units", lambda rows: sections.units_of(rows, question.units)),
+        firewall=fact("firewall", lambda rows: firewall_of(rows, question.ports)),
+        data=fact("data", sections.data_of),
+        processes=fact("processes", sections.processes_of),
+        sockets=fact("listeners", sections.sockets_of),
+        claim=claim if isinstance(claim, Unknown) else claim_of(claim.value),
+    )
+
+
+def unreadable(why: Unknown) -> ProbeFacts:
+    """Return the facts of a host whose probe gave no answer."""
+    return ProbeFacts(why, why, why, why, why, why, why, why, why)
+
+
+def split(answer: bytes) -> dict[str, Fact[Rows]]:
+    """Cut the answer into its sections: name -> its rows, or why it has none; one without its end is left out."""
+    found: dict[str, Fact[Rows]] = {}
+    name, rows = "", []
+    for line in answer.split(b"\n"):
+        mark = _MARK.fullmatch(line)
+        if mark is None:
+            rows.append(_row(line))
+            continue
+        if mark["end"] and mark["end"].decode() == name:
+            found[name] = Known(tuple(rows)) if mark["ok"] else _failed(name, mark["why"])
+        name, rows = (mark["begin"] or b"").decode(), []
+    return found
+
+
+def _row(line: bytes) -> tuple[str, str]:
+    word, _, rest = line.decode("utf-8", "surrogateescape").partition(" ")
+    return word, rest
+
+
+def _failed(name: str, why: bytes) -> Unknown:
+    return Unknown(f"the probe could not read its part {name}: {why.decode('utf-8', 'replace')[:300]}", REASON)

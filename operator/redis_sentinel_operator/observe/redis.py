@@ -1,0 +1,117 @@
+"""What a redis says of itself: INFO, ROLE and the directives that are compared, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import Denied, RedisFacts, ReplicaLink, Unknown
+from redis_sentinel_operator.observe.exchange import (
+    NO_ANSWER,
+    Answers,
+    Closed,
+    Command,
+    ask,
+    info,
+    number,
+    table,
+    text,
+)
+from redis_sentinel_operator.settings import Settings
+
+# What the operator compares beside the declared keys: what it requires, and what endangers data.
+_ALWAYS = (
+    "bind",
+    "port",
+    "requirepass",
+    "masterauth",
+    "protected-mode",
+    "slave-priority",
+    "repl-ping-slave-period",
+    "repl-timeout",
+    "min-slaves-to-write",
+    "min-slaves-max-lag",
+    "dir",
+    "dbfilename",
+    "appendonly",
+    "save",
+    "maxmemory",
+    "maxmemory-policy",
+)
+
+
+def keys(desired: Desired) -> tuple[str, ...]:
+    """Return the directives that are read from every redis."""
+    return tuple(dict.fromkeys((*_ALWAYS, *desired.redis_config)))
+
+
+async def read(desired: Desired, link: HostLink, settings: Settings) -> RedisFacts | Denied | Closed | Unknown:
+    """Read the redis of a host; never raises."""
+    wanted = keys(desired)
+    commands: list[Command] = [("INFO",), ("ROLE",), *(("CONFIG", "GET", key) for key in wanted)]
+    answers = await ask(link, desired.redis_port, desired.password, commands, settings)
+    if not isinstance(answers, Answers):
+        return answers
+    facts = parse(answers.values, wanted)
+    where = f"{link.host.name}:{desired.redis_port}"
+    return facts if facts is not None else Unknown(f"{where} does not answer as a redis does", NO_ANSWER)
+
+
+def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:
+    """Turn the answers to INFO, ROLE and a CONFIG GET for each wanted key into facts; None when it is no redis."""
+    said, role, config = info(answers[0]), answers[1], answers[2:]
+    kind = _role(role)
+    if kind is None or "redis_version" not in said:
+        return None
+    return RedisFacts(
+        version=said["redis_version"],
+        run_id=said.get("run_id", ""),
+        process_id=number(said.get("process_id")),
+        role=kind,
+        uptime=number(said.get("uptime_in_seconds")),
+        config_file=said.get("config_file", ""),
+        loading=said.get("loading") == "1",
+        keys=sum(_keys_of(value) for name, value in said.items() if name[:2] == "db" and name[2:].isdecimal()),
+        offset=number(role[1] if kind == "master" else role[4]) if kind != "sentinel" else 0,
+        replicas=_replicas(role[2]) if kind == "master" else (),
+        master_address=text(role[1]) if kind == "slave" else "",
+        master_port=number(role[2]) if kind == "slave" else 0,
+        link=said.get("master_link_status", "") if kind == "slave" else "",
+        syncing=kind == "slave" and (said.get("master_sync_in_progress") == "1" or text(role[3]) == "sync"),
+        config=_config(config, wanted),
+    )
+
+
+def _role(answer: Any) -> Literal["master", "slave", "sentinel"] | None:
+    """Return the role where ROLE's answer has the shape of that role."""
+    if not isinstance(answer, list) or not answer:
+        return None
+    match text(answer[0]):
+        case "master" if len(answer) >= 3 and isinstance(answer[2], list):
+            return "master"
+        case "slave" if len(answer) >= 5:
+            return "slave"
+        case "sentinel":
+            return "sentinel"
+    return None
+
+
+def _replicas(rows: Sequence[Any]) -> tuple[ReplicaLink, ...]:
+    return tuple(
+        ReplicaLink(text(row[0]), number(row[1]), number(row[2]))
+        for row in rows
+        if isinstance(row, list) and len(row) >= 3
+    )
+
+
+def _keys_of(value: str) -> int:
+    """`keys=25,expires=0,avg_ttl=0`."""
+    return number(dict(part.partition("=")[::2] for part in value.split(",")).get("keys"))
+
+
+def _config(answers: Sequence[Any], wanted: Sequence[str]) -> dict[str, str]:
+    """Name each value as it was asked for (newer servers answer with newer names), without keys a version lacks."""
+    found = zip(wanted, (table(answer) for answer in answers), strict=False)
+    return {key: next(iter(values.values())) for key, values in found if values}
