@@ -94,7 +94,7 @@ class Host:
         """Wait until the host has booted: sshd greets, and systemd has nothing left to do. Raises LabError."""
         if not wait_until(lambda: self.leader and ssh_banner(self.address), timeout, 0.05):
             raise LabError(f"{self.name} does not answer on SSH after {timeout:.0f} s: {self.console_tail()}")
-        state = self.run("systemctl is-system-running --wait", timeout=timeout).stdout.strip()
+        state = self.run("systemctl is-system-running --wait", check=False, timeout=timeout).stdout.strip()
         if state not in {"running", "degraded"}:
             raise LabError(f"{self.name} has booted badly ({state}): {self.console_tail()}")
 
@@ -185,6 +185,7 @@ class Host:
         networks.mkdir(parents=True, exist_ok=True)
         (networks / "10-host0.network").write_text(
             f"[Match]\nName=host0\n[Network]\nAddress={self.address}/{self.lab.subnet.prefixlen}\n"
+            "ConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"  # a pulled cable takes no address away
         )
 
     def _install_keys(self) -> None:

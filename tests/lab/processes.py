@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,24 @@ class Process:
         """Whether this very process still runs (a zombie does not)."""
         fields = _stat(self.pid)
         return bool(fields) and int(fields[19]) == self.started and fields[0] != "Z"
+
+    @property
+    def state(self) -> str:
+        """Its state letter as in ps (T is stopped); empty when it is gone."""
+        return _stat(self.pid)[0] if self.alive else ""
+
+    @property
+    def name(self) -> str:
+        """Its command name, at most 15 characters; empty when it is gone."""
+        return _read(self.pid, "comm").strip()
+
+    @property
+    def cgroup(self) -> str:
+        """Its control group in systemd's hierarchy; empty when it is gone."""
+        for line in _read(self.pid, "cgroup").splitlines():
+            if line.startswith("0::") or ":name=systemd:" in line:
+                return line.rpartition(":")[2]
+        return ""
 
     def signal(self, number: int) -> None:
         """Send a signal if it is still the process that was meant."""
@@ -96,6 +115,16 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> list[Process]:
+    """All processes below a process, parents before children."""
+    found: list[Process] = []
+    for child in children(pid):
+        with suppress(ProcessLookupError):
+            found.append(process(child))
+            found += descendants(child)
+    return found
+
+
 def wait_until(condition: Callable[[], object], timeout: float, every: float = 0.02) -> bool:
     """Whether `condition` came true within `timeout` seconds."""
     deadline = time.monotonic() + timeout
@@ -108,7 +137,12 @@ def wait_until(condition: Callable[[], object], timeout: float, every: float = 0
 
 def _stat(pid: int) -> list[str]:
     """The words of /proc/PID/stat after the command name: [0] is the state, [19] the start time."""
+    return _read(pid, "stat").rpartition(")")[2].split()
+
+
+def _read(pid: int, file: str) -> str:
+    """A file of /proc/PID, or an empty string when the process is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/{file}").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return []
+        return ""

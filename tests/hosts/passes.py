@@ -1,0 +1,148 @@
+"""Passes over lab hosts with the product's own rooms: read, judge, plan, do; without an API server."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from lab.labs import Lab
+from lab.seedcluster import MASTER_NAME, PASSWORD
+from redis_sentinel_operator.apply.executor import Guard, execute
+from redis_sentinel_operator.connect import Credentials
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.judge.gate import why_not
+from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.model.desired import (
+    ClusterRef,
+    Desired,
+    DesiredHost,
+    PackageWish,
+    SentinelSettings,
+    SshAccess,
+)
+from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.report import StepResult
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import Plan, Step
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Verdict
+from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.plan.order import PlanContext, plan
+from redis_sentinel_operator.settings import Settings
+
+OWNER = "00000000-0000-4000-8000-000000000001/default/redis-cluster"
+EPOCH = 1_700_000_000_000_000
+VERSION = "3.2.6-2.el7"
+
+
+def seed(lab: Lab, **changes: object) -> Desired:
+    """The seed's cluster on the hosts of a lab: the first host without a sentinel."""
+    hosts = tuple(
+        DesiredHost(
+            name=host.name,
+            address=host.address,
+            ssh=SshAccess(host.address),
+            sentinel=host != lab.master01,
+            package=PackageWish(version=VERSION),
+        )
+        for host in lab.hosts
+    )
+    whole = Desired(
+        ref=ClusterRef("default", "redis-cluster", "uid-1"),
+        generation=1,
+        master_name=MASTER_NAME,
+        management="Full",
+        hosts=hosts,
+        initial_master=lab.master01.name,
+        sentinel=SentinelSettings(quorum=2),
+        redis_config={"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"},
+        password=Secret(PASSWORD),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one pass saw and what it would do."""
+
+    facts: ClusterFacts
+    verdict: Verdict
+    todo: Plan
+
+
+@dataclass(slots=True)
+class Passes:
+    """The loop of an operator, one pass at a time."""
+
+    desired: Desired
+    links: Mapping[str, HostLink]
+    bootstrap: BootstrapRecord | None = None
+    guard: Guard = Guard(OWNER, EPOCH)
+    settings: Settings = field(default_factory=Settings)
+
+    async def read(self, *, adopt: bool = False) -> Reading:
+        facts = await gather(self.desired, self.links, self.settings)
+        verdict = judge(self.desired, facts, None, JudgeContext(self.guard.owner, self.bootstrap, math.inf))
+        return Reading(facts, verdict, plan(self.desired, facts, verdict, self._context(adopt)))
+
+    async def do(self, step: Step) -> StepResult:
+        return await execute(step, self.links[step.host], self.desired, self.guard, self.settings)
+
+    async def once(self) -> tuple[Reading, list[StepResult]]:
+        """One pass: the plan's stages one after the other, the hosts of a stage at the same time."""
+        reading = await self.read()
+        results: list[StepResult] = []
+        for _, stage in groupby(reading.todo.steps, key=lambda step: step.stage):
+            by_host: dict[str, list[Step]] = {}
+            for step in stage:
+                by_host.setdefault(step.host, []).append(step)
+            for done in await asyncio.gather(*(self._one(reading, steps) for steps in by_host.values())):
+                results += done
+            if not all(result.ok for result in results):
+                break
+        return reading, results
+
+    async def until_settled(self, passes: int = 60) -> list[StepResult]:
+        """Passes until one plans nothing and waits for nothing; returns all that was done."""
+        done: list[StepResult] = []
+        for _ in range(passes):
+            reading, results = await self.once()
+            done += results
+            assert all(result.ok for result in results), [result.message for result in results if not result.ok]
+            if reading.todo.settled:
+                return done
+            if not results:
+                await asyncio.sleep(0.5)  # what it waits for is the hosts' own work
+        raise AssertionError(f"not settled: {reading.todo.waiting} {reading.verdict}")
+
+    async def _one(self, reading: Reading, steps: list[Step]) -> list[StepResult]:
+        results = []
+        for step in steps:
+            for need in step.needs:
+                reason = why_not(need, step.host, self.desired, reading.facts, reading.verdict)
+                assert reason is None, f"planned, but {need} is not met: {reason}"
+            results.append(await self.do(step))
+            if not results[-1].ok:
+                break
+        return results
+
+    def _context(self, adopt: bool) -> PlanContext:
+        return PlanContext(self.guard.owner, self.bootstrap, adopt)
+
+
+@asynccontextmanager
+async def passes(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
+    """An operator's loop over all hosts of a lab, with a bootstrap begun."""
+    desired, settings = seed(lab, **changes), Settings()
+    credentials = Credentials(lab.private_key.read_text(), lab.known_hosts())
+    record = BootstrapRecord("b1", desired.initial_master, "2026-01-31T12:00:00Z")
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        links = {host.name: HostLink(host, credentials, pool, settings) for host in desired.hosts}
+        try:
+            yield Passes(desired, links, record, settings=settings)
+        finally:
+            await asyncio.gather(*(link.close() for link in links.values()))

@@ -1,0 +1,144 @@
+"""The lab's faults do what they say, and are mended afterwards."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from lab.faults import cut_off, fill_disk, freeze, hang_redis, hang_sentinel, hang_ssh, partition, power_cut
+from lab.hosts import Host
+from lab.labs import Lab
+from lab.resp import Resp, RespError
+from lab.seedcluster import HandMade, make_by_hand
+from lab.ssh import ssh_banner
+
+
+@pytest.fixture(scope="module")
+def cluster(lab_hosts: Lab) -> HandMade:
+    """One cluster for all faults: each is mended before the next."""
+    lab_hosts.reset()
+    return make_by_hand(lab_hosts)
+
+
+def reaches(source: Host, target: Host) -> bool:
+    """Whether a packet goes there and back."""
+    script = f"timeout 1 bash -c 'exec 3<>/dev/tcp/{target.address}/22; read -t 1 line <&3'"
+    return source.run(script, check=False).returncode == 0
+
+
+def ping(host: Host, port: int = 6379) -> str:
+    """What the server says to PING within a second, from inside the host."""
+    try:
+        with Resp.to(host, port, timeout=1.0) as link:
+            return str(link.call("PING"))
+    except RespError as refused:
+        return str(refused)
+
+
+def test_a_host_that_is_cut_off_is_alone(cluster: HandMade) -> None:
+    master, other = cluster.master, cluster.replicas[0]
+    with cut_off(master):
+        assert not ssh_banner(master.address)
+        assert not reaches(other, master)
+        assert not reaches(master, other)
+        assert ping(master).startswith("NOAUTH")
+    assert reaches(other, master)
+    assert ssh_banner(master.address)
+
+
+def test_a_partition_divides_the_pair_and_nobody_else(cluster: HandMade) -> None:
+    one, two, three = cluster.replicas
+    with partition(one, two):
+        assert not reaches(one, two)
+        assert not reaches(two, one)
+        assert reaches(one, three)
+        assert reaches(two, three)
+        assert ssh_banner(one.address)
+        assert ssh_banner(two.address)
+    assert reaches(one, two)
+    assert reaches(two, one)
+
+
+def test_partitions_may_overlap(cluster: HandMade) -> None:
+    one, two, three = cluster.replicas
+    with partition(one, (two, three)):
+        with partition(two, three):
+            assert not reaches(two, three)
+            assert not reaches(three, one)
+        assert reaches(two, three)
+        assert not reaches(one, three)
+    assert reaches(one, three)
+
+
+def test_a_hanging_ssh_accepts_and_says_nothing_and_open_sessions_stand(cluster: HandMade, lab_hosts: Lab) -> None:
+    host = cluster.replicas[0]
+    session = subprocess.Popen(
+        ["ssh", "-F", "none", "-i", str(lab_hosts.private_key), "-o", "StrictHostKeyChecking=no",
+         "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", f"root@{host.address}", "cat"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    assert session.stdin
+    assert session.stdout
+    with session:
+        session.stdin.write("before\n")
+        assert session.stdout.readline() == "before\n"
+        with hang_ssh(host):
+            session.stdin.write("inside\n")
+            assert not ssh_banner(host.address, timeout=1.0)
+            assert _silent(session.stdout.fileno())
+        assert session.stdout.readline() == "inside\n"
+        session.stdin.close()
+    assert ssh_banner(host.address)
+
+
+def _silent(descriptor: int) -> bool:
+    import select
+
+    return select.select([descriptor], [], [], 1.0)[0] == []
+
+
+@pytest.mark.parametrize(("fault", "port"), [(hang_redis, 6379), (hang_sentinel, 26379)])
+def test_a_hanging_server_answers_nothing(cluster: HandMade, fault: object, port: int) -> None:
+    host = cluster.replicas[1]
+    assert callable(fault)
+    with fault(host), pytest.raises(TimeoutError):
+        ping(host, port)
+    assert ping(host, port)
+    assert ssh_banner(host.address)
+
+
+def test_a_frozen_host_stands_still_and_goes_on(cluster: HandMade) -> None:
+    host = cluster.replicas[2]
+    with freeze(host):
+        assert not ssh_banner(host.address, timeout=1.0)
+        with pytest.raises(TimeoutError):
+            ping(host)
+    assert ping(host).startswith("NOAUTH")
+
+
+def test_a_power_cut_ends_every_process_and_keeps_the_disk(cluster: HandMade) -> None:
+    host = cluster.replicas[2]
+    host.run("echo kept >/var/lib/kept")
+    boot_time = host.run("stat -c %Z /proc/1").stdout
+    with power_cut(host):
+        assert not host.on
+        assert not ssh_banner(host.address)
+    assert host.run("cat /var/lib/kept").stdout == "kept\n"
+    assert host.run("stat -c %Z /proc/1").stdout != boot_time
+    assert host.run("systemctl is-active redis redis-sentinel").stdout == "active\nactive\n"
+
+
+def test_a_full_disk_refuses_the_dump_and_keeps_what_was_there(cluster: HandMade) -> None:
+    host = cluster.replicas[2]
+    before = host.run("ls -A /var/lib/redis").stdout
+    with fill_disk(host) as small:
+        with Resp.to(host, password=cluster.password) as redis, pytest.raises(RespError):
+            redis.call("SAVE")
+        small.empty()
+        with Resp.to(host, password=cluster.password) as redis:
+            assert redis.call("SAVE") == "OK"
+    assert set(before.split()) <= set(host.run("ls -A /var/lib/redis").stdout.split())
+    assert re.match(r"750 redis:redis", host.run("stat -c '%a %U:%G' /var/lib/redis").stdout)
+    assert ping(host).startswith("NOAUTH")

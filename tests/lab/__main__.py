@@ -1,0 +1,190 @@
+"""`python -m lab`: raise a lab and leave it up, look at it, enter its hosts, take it down.
+
+Which lab is meant follows from LAB_NAME and LAB_SUBNET (or --name and --subnet); without them it is the demo's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import click
+from rich.console import Console as RichConsole
+from rich.table import Table
+
+from lab import labs
+from lab.console import Console, default_console
+from lab.controlplane import ControlPlane, clean
+from lab.families import EL7
+from lab.hosts import Host
+from lab.machine import LabError, find
+from lab.model import LabConfig, lab_config, lab_from_environment
+from lab.packages import repository
+from lab.seedcluster import make_by_hand
+
+P = ParamSpec("P")
+
+
+def _plainly(act: Callable[P, None]) -> Callable[P, None]:
+    """A LabError is a sentence for the person at the terminal, not a traceback."""
+
+    @wraps(act)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            act(*args, **kwargs)
+        except LabError as error:
+            raise click.ClickException(str(error)) from error
+
+    return guarded
+
+
+@click.group()
+@click.option("--name", help="The lab's name, at most 8 letters and digits. Default: LAB_NAME, or demo.")
+@click.option("--subnet", help="Its subnet, a private /24. Default: LAB_SUBNET, or 192.168.3.0/24.")
+@click.option("--replicas", type=click.IntRange(0, 40), help="How many hosts beside redis_master01. Default: 3.")
+@click.pass_context
+def main(context: click.Context, name: str | None, subnet: str | None, replicas: int | None) -> None:
+    """A lab of real hosts and a real API server on this machine."""
+    base = lab_from_environment()
+    wanted = name or base.name
+    if wanted in labs.names() and subnet is None and replicas is None:
+        context.obj = labs.config_of(wanted)
+        return
+    count = len(base.hosts) - 1 if replicas is None else replicas
+    context.obj = lab_config(wanted, subnet or str(base.subnet), count)
+
+
+@main.command()
+@click.option("--hosts-only", is_flag=True, help="Leave out the API server.")
+@click.option("--by-hand", is_flag=True, help="Make the cluster on the hosts, as an admin does by hand.")
+@click.pass_obj
+@_plainly
+def up(config: LabConfig, hosts_only: bool, by_hand: bool) -> None:
+    """Raise the lab and leave it up."""
+    console = default_console()
+    lab = labs.up(config, keep=True, console=console)
+    if by_hand:
+        with console.step("making the cluster by hand"):
+            make_by_hand(lab)
+    plane = ControlPlane(config)
+    if not hosts_only and not plane.running():
+        with console.step("starting etcd, kube-apiserver and kube-controller-manager"):
+            plane.start(keep=True)
+    _how_to_go_on(config, console, None if hosts_only else plane)
+
+
+@main.command()
+@click.pass_obj
+@_plainly
+def down(config: LabConfig) -> None:
+    """Take the lab away: hosts, API server, network."""
+    with default_console().step(f"taking lab {config.name} down"):
+        clean(config)
+        labs.down(config)
+
+
+@main.command()
+@_plainly
+def status() -> None:
+    """Show which labs are up, and what runs in them."""
+    found = labs.names()
+    if not found:
+        default_console().say("no lab is up")
+    for name in found:
+        lab = labs.attach(name)
+        table = Table(title=_title(lab.config), title_justify="left")
+        for heading in ("host", "address", "power", "redis", "redis-sentinel", "firewalld"):
+            table.add_column(heading)
+        for row in lab.at_once(_row):
+            table.add_row(*row)
+        RichConsole().print(table)
+
+
+@main.command()
+@click.argument("host")
+@click.argument("command", nargs=-1)
+@click.pass_obj
+@_plainly
+def shell(config: LabConfig, host: str, command: tuple[str, ...]) -> None:
+    """A shell on HOST as root, or COMMAND there."""
+    machine = _host(config, host)
+    leader = machine.leader
+    if leader is None:
+        raise LabError(f"{machine.name} is switched off: `python -m lab boot {machine.name}`")
+    spaces = ["-t", str(leader.pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd"]
+    words = ["/bin/sh", "-c", " ".join(command)] if command else ["/bin/bash", "-l"]
+    environment = ["/usr/bin/env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/root"]
+    environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+    sys.stdout.flush()
+    os.execv(find("nsenter"), ["nsenter", *spaces, "--", *environment, *words])
+
+
+@main.command()
+@click.argument("hosts", nargs=-1)
+@click.pass_obj
+@_plainly
+def reset(config: LabConfig, hosts: tuple[str, ...]) -> None:
+    """Make HOSTS (all of them by default) bare again; their SSH host keys stay."""
+    with default_console().step(f"resetting {', '.join(hosts) or 'all hosts'}"):
+        labs.attach(config.name).reset(*hosts)
+
+
+@main.command()
+@click.argument("host")
+@click.pass_obj
+@_plainly
+def boot(config: LabConfig, host: str) -> None:
+    """Switch HOST on."""
+    _host(config, host).boot()
+
+
+@main.command("power-cut")
+@click.argument("host")
+@click.pass_obj
+@_plainly
+def power_cut(config: LabConfig, host: str) -> None:
+    """Pull HOST's plug."""
+    _host(config, host).power_cut()
+
+
+@main.command()
+@_plainly
+def packages() -> None:
+    """Build the hosts' packages and say where their repository lies."""
+    default_console().say(str(repository(EL7)))
+
+
+def _host(config: LabConfig, name: str) -> Host:
+    try:
+        return labs.attach(config.name)[name]
+    except KeyError as error:
+        raise LabError(str(error.args[0])) from error
+
+
+def _row(host: Host) -> tuple[str, ...]:
+    if not host.on:
+        return (host.name, host.address, "off", "-", "-", "-")
+    states = host.run("systemctl is-active redis redis-sentinel firewalld", check=False).stdout.split()
+    return (host.name, host.address, "on", *states)
+
+
+def _title(config: LabConfig) -> str:
+    kept = "stays up until it is taken down" if labs.is_kept(config.name) else "goes with the process that raised it"
+    plane = ControlPlane(config)
+    api = f"API server at {plane.url}" if plane.running() else "no API server"
+    return f"lab {config.name}, {config.subnet}, {api}; it {kept}"
+
+
+def _how_to_go_on(config: LabConfig, console: Console, plane: ControlPlane | None) -> None:
+    for host in config.hosts:
+        console.say(f"  {host.name:16} {host.address}")
+    console.say(f"A shell on one: python -m lab --name {config.name} shell {config.hosts[0].name}")
+    if plane is not None:
+        console.say(f"kubectl: export KUBECONFIG={plane.admin_kubeconfig}")
+
+
+if __name__ == "__main__":
+    main()
