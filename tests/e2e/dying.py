@@ -1,7 +1,8 @@
 """The operator with an accident: it kills or freezes itself right after a step, as the environment says.
 
-E2E_ACCIDENT=kill or freeze; E2E_AT=the number of the step counted from 1 over the life of this process, or `each` (kill only).
-Each finished step is written to the file E2E_STEPS as `host: what` before the accident. Nothing else differs from the product.
+E2E_ACCIDENT=kill or freeze; E2E_AT=the number of the step, counted from 1 over the life of this process, or `each`
+(kill only). Each finished step is written to the file E2E_STEPS as `host: what` before the accident. Nothing else
+differs from the product.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ _execute = reconcile.execute
 _finished = 0
 
 
+def _note(line: str) -> None:
+    with _steps.open("a") as file:
+        file.write(line)
+
+
 async def _execute_and_die(step: Step, *rest: Any) -> StepResult:
     global _finished  # noqa: PLW0603 - one process, one accident
     result = await _execute(step, *rest)
     _finished += 1
-    with _steps.open("a") as file:
-        file.write(f"{step.host}: {step.what}\n")
+    _note(f"{step.host}: {step.what}\n")
     if _at == "each" or _finished == int(_at):
         os.kill(os.getpid(), _signal)
     return result

@@ -18,6 +18,7 @@ from lab.operator import ROOT, OperatorProcess
 from lab.seed import NAMESPACE, seed_cluster, seed_secrets
 
 NAME = "redis-cluster"
+FAST_RESYNC = {"RSO_RESYNC": "12"}  # what nobody tells the operator is found five times sooner than by default
 Status = dict[str, Any]
 
 
@@ -30,7 +31,7 @@ class Rig:
         self.password = "Canary-" + secrets.token_urlsafe(12)
         cp.apply(ROOT / "crds")
         cp.apply(without_deployment(cp))
-        self.operator = OperatorProcess(cp)
+        self.operator = OperatorProcess(cp, settings=FAST_RESYNC)
 
     # ---- the resource ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A master that stops, is killed, or hangs: one switch, told once and rightly; the old master comes back as a replica."""
+"""A master that stops, is killed or hangs: one switch, told once and rightly; the old master returns as a replica."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.rig import Rig, is_healthy, master
+from e2e.rig import FAST_RESYNC, Rig, is_healthy, master
 from e2e.test_failover import kill
 from lab.observe import commands_seen
 from lab.operator import OperatorProcess
@@ -21,7 +21,7 @@ SHORT_LEASE = {"RSO_LEASE_DURATION": "2", "RSO_LEASE_RENEW_DEADLINE": "1.5", "RS
 def accident(rig: Rig, kind: str, at: str, steps: Path, name: str = "dying") -> OperatorProcess:
     """An operator with an accident; not started yet."""
     extra = {"E2E_ACCIDENT": kind, "E2E_AT": at, "E2E_STEPS": str(steps)}
-    return OperatorProcess(rig.cp, name, SHORT_LEASE | extra)
+    return OperatorProcess(rig.cp, name, FAST_RESYNC | SHORT_LEASE | extra)
 
 
 @pytest.mark.timeout(600)

@@ -63,13 +63,13 @@ def test_redis_and_sentinel_run_as_declared(seed: Rig) -> None:
 
 @pytest.mark.timeout(180)
 def test_nothing_is_touched_while_nothing_happens(seed: Rig) -> None:
-    """For more than a resync: no write to the API server, no change on any host, no audit line."""
+    """For 65 seconds: no write to the API server, no change on any host, no audit line."""
     before = seed.body()["metadata"]["resourceVersion"]
     audited = len(seed.operator.audit())
     passes = _passes(seed)
     snapshots = {host.name: untouched(host) for host in seed.lab}
-    time.sleep(75)  # a resync is due every 54 to 66 s
-    assert _passes(seed) > passes, "no pass came: the test proves nothing"
+    time.sleep(65)  # five resyncs
+    assert _passes(seed) >= passes + 4, "hardly any pass came: the test proves nothing"
     assert seed.body()["metadata"]["resourceVersion"] == before
     assert len(seed.operator.audit()) == audited
     for host in seed.lab:

@@ -1,0 +1,138 @@
+"""One owner a host, one applier a cluster; and a resource that goes and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.rig import NAME, Rig, condition, is_healthy, master
+from lab.faults import cut_off
+from lab.observe import untouched
+from lab.operator import OperatorProcess
+
+OTHER = "elsewhere"
+
+
+@pytest.fixture
+def alone(rig: Rig) -> Iterator[Rig]:
+    """Leave no second resource behind."""
+    yield rig
+    rig.cp.kubectl("delete", "rsc", NAME, "-n", OTHER, "--ignore-not-found", "--timeout=20s")
+
+
+@pytest.mark.timeout(240)
+def test_a_second_resource_with_the_same_hosts_changes_nothing(seed: Rig, alone: Rig) -> None:
+    before = {host.name: untouched(host) for host in seed.lab}
+    audited = len(seed.operator.audit())
+    owner = f"{_identity(seed)}/redis/{NAME}"
+    seed.declare(OTHER, redis={"config": {"bind": "0.0.0.0", "repl-timeout": 99}})
+    status = seed.wait(lambda s: s.get("phase") == "Blocked", "the second one blocked", 60, OTHER)
+    claimed = condition(status, "HostsClaimed")
+    assert (claimed["status"], claimed["reason"]) == ("False", "HostClaimedByAnother")
+    assert owner in claimed["message"]
+    assert "adopt-claim" in claimed["message"]
+    time.sleep(15)  # a resync of both
+    assert len(seed.operator.audit()) == audited
+    assert {host.name: untouched(host) for host in seed.lab} == before
+    assert is_healthy(seed.status())
+
+
+@pytest.mark.timeout(240)
+def test_adopt_claim_takes_the_hosts_over(seed: Rig, alone: Rig) -> None:
+    first = master(seed.status())
+    seed.cp.kubectl("patch", "rsc", NAME, "-n", "redis", "--type=merge", "-p", '{"spec":{"management":"Paused"}}')
+    seed.wait(lambda s: s.get("phase") == "Paused", "the first one paused")
+    seed.declare(OTHER)
+    seed.wait(lambda s: s.get("phase") == "Blocked", "the second one blocked", 60, OTHER)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    act = f"redis-sentinel-operator.io/act=adopt-claim - {now}"
+    seed.cp.kubectl("annotate", "rsc", NAME, "-n", OTHER, act)
+    status = seed.wait(is_healthy, "the second one in charge", 60, OTHER)
+    assert [(each["verb"], each["result"]) for each in status["acts"]] == [("adopt-claim", "Done")]
+    assert master(status) == first
+    seed.cp.kubectl("delete", "rsc", NAME, "-n", OTHER, "--timeout=20s")
+    seed.declare()  # management Full again; the claim was given up with the other resource
+    seed.wait_healthy()
+
+
+@pytest.mark.timeout(120)
+def test_a_second_operator_waits_for_the_lease(seed: Rig) -> None:
+    audited = len(seed.operator.audit())
+    before = seed.body()["metadata"]["resourceVersion"]
+    with OperatorProcess(seed.cp, "second") as second:
+        second.wait_until(lambda: any("Lease" in str(line.get("message")) for line in second.lines()), "its wait", 20)
+        time.sleep(10)
+        assert second.audit() == []
+        assert not any("woken_by" in line for line in second.lines())
+    assert len(seed.operator.audit()) == audited
+    assert seed.body()["metadata"]["resourceVersion"] == before
+
+
+@pytest.mark.timeout(240)
+def test_deleted_and_made_anew_in_the_middle_of_a_pass(seed: Rig) -> None:
+    """The new object knows nothing of the old one's status; the hosts are adopted as they run."""
+    old = seed.body()
+    pids = {host.name: _redis_pid(seed, host.name) for host in seed.lab}
+    for host in seed.lab:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 44/' /etc/redis.conf")
+    seed.cp.kubectl("annotate", "rsc", NAME, "-n", "redis", "redis-sentinel-operator.io/act=wake - now", "--overwrite")
+    seed.delete()
+    seed.declare()
+    status = seed.wait_healthy()
+    new = seed.body()
+    assert new["metadata"]["uid"] != old["metadata"]["uid"]
+    assert "bootstrap" not in status, "the cluster was alive: adopted, not set up"
+    assert "acts" not in status
+    assert "failovers" not in status
+    assert {host.name: _redis_pid(seed, host.name) for host in seed.lab} == pids
+
+
+@pytest.mark.timeout(300)
+def test_made_anew_when_all_is_stopped(seed: Rig) -> None:
+    first = master(seed.status())
+    with seed.redis(first) as client:
+        client.set("e2e:kept", "through the stop")
+    assert seed.delete() < 5
+    for host in seed.lab:
+        host.run("systemctl stop redis-sentinel redis")
+    seed.declare()
+    status = seed.wait_healthy(180)
+    assert "bootstrap" not in status
+    with seed.redis(master(status)) as client:
+        assert client.get("e2e:kept") == "through the stop"
+
+
+@pytest.mark.timeout(240)
+def test_a_deletion_does_not_wait_for_dead_hosts(seed: Rig) -> None:
+    dead = seed.lab.replicas[:2]
+    with cut_off(dead[0]), cut_off(dead[1]):
+        seed.wait(lambda s: condition(s, "HostsReachable").get("status") == "False", "two hosts away", 60)
+        took = seed.delete()
+        assert took < 3, f"{took:.1f} s"
+    running = [host.run("systemctl is-active redis", check=False).stdout.strip() for host in seed.lab]
+    assert running == ["active"] * 4
+    seed.declare()
+    seed.wait_healthy()
+
+
+@pytest.mark.timeout(180)
+def test_a_namespace_goes_with_its_secrets_gone_first(seed: Rig) -> None:
+    seed.cp.kubectl("delete", "secret", "redis-ssh", "redis-auth", "-n", "redis")
+    started = time.monotonic()
+    seed.cp.kubectl("delete", "namespace", "redis", "--timeout=60s", seconds=70)
+    took = time.monotonic() - started
+    assert took < 15, f"{took:.1f} s"
+    assert [host.run("systemctl is-active redis").stdout.strip() for host in seed.lab] == ["active"] * 4
+    seed.declare()
+    seed.wait_healthy()
+
+
+def _identity(rig: Rig) -> str:
+    return str(rig.cp.get("namespace", "kube-system")["metadata"]["uid"])
+
+
+def _redis_pid(rig: Rig, host: str) -> int:
+    with rig.redis(host) as client:
+        return int(client.info("server")["process_id"])
