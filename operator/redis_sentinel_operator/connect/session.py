@@ -28,6 +28,7 @@ from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarge
 from redis_sentinel_operator.connect.wire import ChannelPort
 from redis_sentinel_operator.errors import CommandTimedOut, SessionLost, SudoRefused
 
+_REFUSED_PAUSE = 0.02
 _TIMED_OUT = (124, 137)  # timeout(1): ended by TERM, ended by KILL
 
 
@@ -148,13 +149,19 @@ class HostSession:
             return self._link
 
     async def _session_channel(self, on_ready: Callable[[], None]) -> tuple[Link, ChannelPort]:
-        try:
-            return await self._open(on_ready, None)
-        except ChannelRefused as refused:
-            raise SessionLost(
-                f"{self.target} refuses another command on this connection ({refused.text}): "
-                f"its sshd_config needs MaxSessions of at least {self.limits.sessions}"
-            ) from None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.channel
+        while True:
+            try:
+                return await self._open(on_ready, None)
+            except ChannelRefused as refused:
+                if loop.time() > deadline:
+                    raise SessionLost(
+                        f"{self.target} refuses another command on this connection ({refused.text}): "
+                        f"its sshd_config needs MaxSessions of at least {self.limits.sessions}"
+                    ) from None
+            # sshd counts a session until it has reaped its process, a moment after the command's last word.
+            await asyncio.sleep(_REFUSED_PAUSE)
 
     async def _open(
         self, on_ready: Callable[[], None], destination: tuple[str, int] | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import redis.asyncio
@@ -41,8 +42,8 @@ async def resp_client(
 ) -> redis.asyncio.Redis:
     """Return a connected client of the redis or sentinel on a host: one connection, strings decoded, no retries.
 
-    `client.pubsub()` opens a further channel of its own. When the connection breaks, commands raise redis-py's
-    ConnectionError, and the next command connects again. Close it with `await client.aclose()`.
+    `client.pubsub()` opens a further channel of its own. When the connection breaks under a command, that command
+    raises redis-py's ConnectionError, and the next one connects again. Close the client with `await client.aclose()`.
 
     Args:
         session: the host.
@@ -104,6 +105,13 @@ class TunnelConnection(AbstractConnection):
     def repr_pieces(self) -> list[tuple[str, str | int]]:
         """What repr shows; never the password."""
         return [("ssh", self.session.target.name), ("host", self.host), ("port", self.port)]
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        """Send a command; on a connection that ended while idle, connect anew first: nothing was asked yet."""
+        reader, writer = self._reader, self._writer
+        if reader is not None and writer is not None and (reader.at_eof() or writer.is_closing()):
+            await self.disconnect(nowait=True)
+        await super().send_packed_command(command, check_health)
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self.socket_connect_timeout):
@@ -281,7 +289,7 @@ class ChannelTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Whether close was called or the channel is gone."""
-        return self._closing or self._lost
+        return self._closing or self._lost or (self._channel is not None and self._channel.closed)
 
     def close(self) -> None:
         """Close when everything is sent."""

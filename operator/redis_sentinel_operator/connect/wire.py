@@ -188,7 +188,7 @@ class ChannelPort:
     @property
     def closed(self) -> bool:
         """Whether the channel is closed by either side; what was received before can still be read."""
-        return self._channel.closed
+        return self._channel.closed or not self._transport.is_active()
 
     @property
     def exit_status(self) -> int | None:
@@ -211,7 +211,7 @@ class ChannelPort:
         Raises:
             ConnectionResetError: the channel or the connection is closed.
         """
-        if self._channel.closed or not self._transport.is_active():
+        if self.closed:
             raise ConnectionResetError("the SSH channel is closed")
         if not (self._transport.can_send() and self._channel.send_ready()):
             return 0

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from redis_sentinel_operator.connect import HostSession
-from unit.connect.sshd import Sshd
+from unit.connect.sshd import KEY_TYPES, Sshd
 
 StartSshd = Callable[..., Sshd]
 
@@ -28,7 +28,7 @@ def start_sshd(tmp_path: Path) -> Iterator[StartSshd]:
 
     def start(*options: str, **fields: object) -> Sshd:
         folder = tmp_path / f"sshd-{len(started)}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         server = Sshd(folder, options, **fields)  # type: ignore[arg-type]
         started.append(server)
         server.start()
@@ -42,7 +42,7 @@ def start_sshd(tmp_path: Path) -> Iterator[StartSshd]:
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """One server for the tests that do not hurt it."""
-    server = Sshd(tmp_path_factory.mktemp("sshd"))
+    server = Sshd(tmp_path_factory.mktemp("sshd"), host_key_types=KEY_TYPES)
     server.start()
     yield server
     server.stop()

@@ -26,6 +26,12 @@ def make_key(path: Path, key_type: str = "ed25519", passphrase: str = "") -> str
     return path.read_text()
 
 
+def fingerprint_of(key: Path) -> str:
+    """Return what ssh-keygen says is the fingerprint of a key pair."""
+    listed = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True)
+    return listed.stdout.split()[1]
+
+
 def free_port() -> int:
     """Return a TCP port on loopback nobody listens on now."""
     with socket.socket() as sock:
@@ -39,7 +45,7 @@ class Sshd:
 
     folder: Path
     options: tuple[str, ...] = ()
-    host_key_types: tuple[str, ...] = KEY_TYPES
+    host_key_types: tuple[str, ...] = ("ed25519",)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -108,6 +114,8 @@ class Sshd:
 
     def _config_text(self) -> str:
         lines = [
+            *self.options,  # sshd takes the first value it reads
+            f"SetEnv HOME={self.folder}",  # not the startup files of whoever runs the tests
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f"PidFile {self.folder}/pid",
@@ -119,7 +127,6 @@ class Sshd:
             "MaxStartups 1000",
             "LogLevel VERBOSE",
             *(f"HostKey {self.host_key(key_type)}" for key_type in self.host_key_types),
-            *self.options,
         ]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,205 @@
+"""Keys of every kind get in; what does not work is said so that a person can mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from redis_sentinel_operator.connect import Credentials, HostSession, Limits
+from redis_sentinel_operator.connect.target import parse_key
+from redis_sentinel_operator.errors import AuthenticationFailed, BadPrivateKey, HostUnreachable
+from unit.connect.conftest import StartSshd
+from unit.connect.sshd import KEY_TYPES, Sshd, fingerprint_of, free_port, make_key
+
+
+@pytest.mark.parametrize("passphrase", ["", "correct horse"])
+@pytest.mark.parametrize("key_type", KEY_TYPES)
+async def test_every_key_type_logs_in(
+    sshd: Sshd, pool: Executor, tmp_path: Path, key_type: str, passphrase: str
+) -> None:
+    text = make_key(tmp_path / "key", key_type, passphrase)
+    sshd.authorize(tmp_path / "key.pub")
+    credentials = Credentials(text, sshd.known_hosts(), passphrase or None)
+    host = HostSession(sshd.target(), credentials, pool)
+    assert (await host.run("echo in", timeout=5)).text == "in\n"
+    await host.close()
+
+
+@pytest.mark.parametrize("key_type", ["ecdsa", "rsa"])
+def test_keys_in_the_older_pem_format(tmp_path: Path, key_type: str) -> None:
+    make_key(tmp_path / "key", key_type)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-m", "PEM", "-N", "correct horse", "-f", str(tmp_path / "key")], check=True
+    )
+    text = (tmp_path / "key").read_text()
+    assert "OPENSSH" not in text
+    assert key_type in parse_key(text, "correct horse").get_name()
+
+
+@pytest.mark.parametrize("key_type", KEY_TYPES)
+def test_a_missing_and_a_wrong_passphrase(tmp_path: Path, key_type: str) -> None:
+    text = make_key(tmp_path / "key", key_type, "correct horse")
+    with pytest.raises(BadPrivateKey) as missing:
+        parse_key(text)
+    assert str(missing.value) == (
+        "the Secret's ssh-privatekey is protected by a passphrase: put it into the Secret's key `passphrase`"
+    )
+    with pytest.raises(BadPrivateKey) as wrong:
+        parse_key(text, "battery staple")
+    assert str(wrong.value) == (
+        "the Secret's ssh-privatekey cannot be opened with its passphrase: the passphrase is wrong, "
+        "or the key is no ed25519, ecdsa or rsa key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the Secret's ssh-privatekey is no private key: it has no BEGIN ... PRIVATE KEY line"),
+        ("ssh-ed25519 AAAA me", "the Secret's ssh-privatekey is no private key: it has no BEGIN ... PRIVATE KEY line"),
+        (
+            "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n",
+            "the Secret's ssh-privatekey is a DSA key, which nobody accepts any more: use ed25519",
+        ),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
+            "the Secret's ssh-privatekey cannot be read: it is damaged, or no ed25519, ecdsa or rsa key",
+        ),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nnot base64 at all\n-----END RSA PRIVATE KEY-----\n",
+            "the Secret's ssh-privatekey cannot be read: it is damaged, or no ed25519, ecdsa or rsa key",
+        ),
+    ],
+)
+def test_what_is_no_key(text: str, message: str) -> None:
+    with pytest.raises(BadPrivateKey) as caught:
+        parse_key(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("key_type", KEY_TYPES)
+def test_a_key_cut_short(tmp_path: Path, key_type: str, cut: float) -> None:
+    lines = make_key(tmp_path / "key", key_type).splitlines()
+    kept = lines[1 : 1 + int((len(lines) - 2) * cut)]
+    with pytest.raises(BadPrivateKey, match="it is damaged"):
+        parse_key("\n".join([lines[0], *kept, lines[-1]]))
+
+
+def test_credentials_show_nothing() -> None:
+    credentials = Credentials("PRIVATE", "KNOWN", "PASS")
+    assert repr(credentials) == "Credentials()"
+
+
+async def test_a_key_that_is_not_let_in(sshd: Sshd, pool: Executor, tmp_path: Path) -> None:
+    credentials = Credentials(make_key(tmp_path / "key"), sshd.known_hosts())
+    target = sshd.target()
+    with pytest.raises(AuthenticationFailed) as caught:
+        await HostSession(target, credentials, pool).connect()
+    assert str(caught.value) == (
+        f"host redis_master01 (127.0.0.1:{sshd.port}) does not let user {target.user} in with the key ssh-ed25519 "
+        f"{fingerprint_of(tmp_path / 'key')}; put the public key into that user's ~/.ssh/authorized_keys "
+        "(it and its folders writable for that user only); the host's sshd log has the reason"
+    )
+
+
+async def test_a_user_that_does_not_exist(sshd: Sshd, pool: Executor) -> None:
+    with pytest.raises(AuthenticationFailed, match="does not let user nobody-here in"):
+        await HostSession(sshd.target(user="nobody-here"), sshd.credentials(), pool).connect()
+
+
+async def test_a_host_that_takes_no_keys(start_sshd: StartSshd, pool: Executor) -> None:
+    sshd = start_sshd("PubkeyAuthentication no", "PasswordAuthentication yes")
+    with pytest.raises(AuthenticationFailed) as caught:
+        await HostSession(sshd.target(), sshd.credentials(), pool).connect()
+    assert str(caught.value) == (
+        f"host redis_master01 (127.0.0.1:{sshd.port}) lets user {sshd.target().user} in by password, "
+        "keyboard-interactive only, not by key; "
+        "see PubkeyAuthentication, AuthenticationMethods and PermitRootLogin in its sshd_config"
+    )
+
+
+async def test_nothing_listens(sshd: Sshd, pool: Executor) -> None:
+    port = free_port()
+    known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
+    host = HostSession(sshd.target(port=port), Credentials(sshd.credentials().private_key, known_hosts), pool)
+    with pytest.raises(HostUnreachable) as caught:
+        await host.connect()
+    assert str(caught.value) == (
+        f"host redis_master01 (127.0.0.1:{port}) cannot be reached: nothing listens there (connection refused); "
+        "is sshd running, is the port right?"
+    )
+
+
+async def test_a_port_that_never_says_anything(sshd: Sshd, pool: Executor) -> None:
+    async with _server(lambda reader, writer: asyncio.sleep(60)) as port:
+        known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
+        credentials = Credentials(sshd.credentials().private_key, known_hosts)
+        host = HostSession(sshd.target(port=port), credentials, pool, Limits(handshake=0.3))
+        began = time.monotonic()
+        with pytest.raises(HostUnreachable) as caught:
+            await host.connect()
+        assert time.monotonic() - began < 2
+    assert str(caught.value) == (
+        f"host redis_master01 (127.0.0.1:{port}) did not finish the SSH handshake in time (0.3 s)"
+    )
+
+
+async def test_a_port_that_hangs_up(sshd: Sshd, pool: Executor) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async with _server(hang_up) as port:
+        known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
+        host = HostSession(sshd.target(port=port), Credentials(sshd.credentials().private_key, known_hosts), pool)
+        with pytest.raises(HostUnreachable) as caught:
+            await host.connect()
+    assert "ended the connection before SSH was set up" in str(caught.value)
+    assert "MaxStartups" in str(caught.value)
+
+
+async def test_a_stopped_listener_is_given_up_in_time(start_sshd: StartSshd, pool: Executor) -> None:
+    sshd = start_sshd()
+    assert sshd.process is not None
+    os.kill(sshd.process.pid, signal.SIGSTOP)
+    host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(handshake=0.3))
+    began = time.monotonic()
+    with pytest.raises(HostUnreachable, match=r"did not finish the SSH handshake in time \(0\.3 s\)"):
+        await host.connect()
+    assert time.monotonic() - began < 2
+
+
+async def test_concurrent_callers_share_one_connection(session: HostSession, sshd: Sshd) -> None:
+    before = sshd.log().count("Accepted publickey")
+    await asyncio.gather(*(session.connect() for _ in range(10)))
+    assert sshd.log().count("Accepted publickey") == before + 1
+    await session.close()
+    assert not session.connected
+
+
+@asynccontextmanager
+async def _server(handler: object) -> AsyncIterator[int]:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)  # type: ignore[operator]
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    tasks = asyncio.all_tasks()
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for task in asyncio.all_tasks() - tasks:
+            task.cancel()
