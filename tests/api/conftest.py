@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from lab.controlplane import ControlPlane, KubectlError
 from lab.model import lab_config
+from redis_sentinel_operator.kube.client import KubeClient, path_of
 
 ROOT = Path(__file__).parents[2]
+OPERATOR = "redis-sentinel-operator"  # the ServiceAccount of deploy/, and its namespace
+NAME, SUBNET = os.environ.get("API_LAB", "api 192.168.34.0/24").split()  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")
 def api() -> Iterator[ControlPlane]:
     """A control plane that knows the resource and has the namespace `redis`."""
-    with ControlPlane(lab_config("api", "192.168.34.0/24")) as plane:
+    with ControlPlane(lab_config(NAME, SUBNET)) as plane:
         plane.apply(ROOT / "crds")
         plane.wait_until(lambda: explained(plane), "the resource to be known")
         plane.kubectl("create", "namespace", "redis")
@@ -31,3 +37,36 @@ def explained(plane: ControlPlane) -> bool:
         )
     except KubectlError:
         return False
+
+
+@pytest.fixture(scope="session")
+def operator_environment(api: ControlPlane) -> dict[str, str]:
+    """The environment of an operator that shows the token of its ServiceAccount, with the rights of deploy/."""
+    api.apply(ROOT / "deploy")
+    return api.operator_environment(OPERATOR, OPERATOR)
+
+
+@pytest_asyncio.fixture
+async def operator_client(operator_environment: dict[str, str]) -> AsyncIterator[KubeClient]:
+    """The operator's own client."""
+    client = await KubeClient.connect(operator_environment)
+    yield client
+    await client.close()
+
+
+@pytest_asyncio.fixture
+async def admin(api: ControlPlane) -> AsyncIterator[KubeClient]:
+    """A client with all rights: what other people do."""
+    client = await KubeClient.connect({"KUBECONFIG": str(api.admin_kubeconfig)})
+    yield client
+    await client.close()
+
+
+@pytest_asyncio.fixture
+async def namespace(admin: KubeClient) -> AsyncIterator[str]:
+    """A namespace for one test."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await admin.request("POST", path_of("", "v1", "namespaces", ""), body=body)
+    yield name
+    await admin.request("DELETE", path_of("", "v1", "namespaces", "", name))
