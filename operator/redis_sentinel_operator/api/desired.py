@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from redis_sentinel_operator.api.members import living
 from redis_sentinel_operator.api.password import check_password
 from redis_sentinel_operator.api.redis_config import check_config
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
@@ -21,7 +22,7 @@ from redis_sentinel_operator.model.desired import (
 )
 from redis_sentinel_operator.model.secret import Secret
 
-__all__ = ["check_password", "password_ref", "refuse_unsupported", "resolve", "ssh_secret_name"]
+__all__ = ["check_password", "living", "password_ref", "refuse_unsupported", "resolve", "ssh_secret_name"]
 
 Overridable = TypeVar("Overridable", Ssh, Package)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from redis_sentinel_operator.api.members import recorded_members
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
 from redis_sentinel_operator.errors import SpecRefused
 
@@ -120,13 +121,16 @@ def _membership(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previou
 
 def _jobs(body: Mapping[str, Any], spec: RedisSentinelClusterSpec) -> Iterator[str]:
     """status.hosts has a service only where it was declared (HostStatus)."""
-    seen = {each.get("address"): each for each in (body.get("status") or {}).get("hosts") or []}
+    members = {member.address: member for member in recorded_members(body)}
     for host in spec.hosts:
-        before = seen.get(host.address, {})
-        if "redis" not in before and "sentinel" not in before:
+        member = members.get(host.address)
+        if member is None or (member.redis is None and member.sentinel is None):
             continue
-        for service, wanted in (("redis", host.redis), ("sentinel", host.sentinel)):
-            if wanted != (service in before):
+        for service, wanted, before in (
+            ("redis", host.redis, member.redis),
+            ("sentinel", host.sentinel, member.sentinel),
+        ):
+            if wanted != (before is not None):
                 yield (
                     f"spec.hosts[{host.name}].{service}: a change of it in a living cluster is not supported yet; "
                     f"set it to {_shown(not wanted)}"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from api.examples import GONE, changed, hosts, seed, stored
-from redis_sentinel_operator.api.desired import refuse_unsupported, resolve
+from redis_sentinel_operator.api.desired import living, refuse_unsupported, resolve
 from redis_sentinel_operator.api.spec import parse
 from redis_sentinel_operator.errors import SpecRefused
 
@@ -178,22 +178,60 @@ def test_a_host_may_get_another_name_and_another_place_in_the_list() -> None:
     refuse_unsupported(body, parse(body), PREVIOUS)
 
 
+def alive(body: dict[str, Any]) -> dict[str, Any]:
+    """The document with the status of a seed's cluster that lives."""
+    members = [
+        {"name": host["name"], "address": host["address"], "redis": "Running", "state": "Member"}
+        | ({"sentinel": "Unknown"} if host.get("sentinel", True) else {})
+        for host in seed()["spec"]["hosts"]
+    ]
+    return stored(body) | {"status": {"hosts": members}}
+
+
 def test_another_job_for_a_host_later_is_refused() -> None:
-    body = changed({"spec.hosts[0].sentinel": True, "spec.hosts[1].sentinel": False})
-    body["status"] = {
-        "hosts": [
-            {"name": "redis_master01", "address": "192.168.3.41", "redis": "Running"},
-            {"name": "redis_slave01", "address": "192.168.3.42", "redis": "Running", "sentinel": "Unknown"},
-            {"name": "redis_slave02", "address": "192.168.3.43", "redis": "Stopped", "sentinel": "Running"},
-            {"name": "redis_slave03", "address": "192.168.3.44", "redis": "Running", "sentinel": "Running"},
-        ]
-    }
+    body = alive(changed({"spec.hosts[0].sentinel": True, "spec.hosts[1].sentinel": False}))
     assert refused(body, PREVIOUS) == (
         "spec.hosts[redis_master01].sentinel: a change of it in a living cluster is not supported yet; "
         "set it to false. spec.hosts[redis_slave01].sentinel: a change of it in a living cluster is not supported yet; "
         "set it to true"
     )
-    refuse_unsupported(body | {"spec": seed()["spec"]}, parse(seed()), PREVIOUS)
+    refuse_unsupported(alive(seed()), parse(seed()), PREVIOUS)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spec.hosts[+]": {"name": "new", "address": "192.168.3.45"}},
+        {"spec.hosts[3]": GONE},
+        {"spec.hosts[0].sentinel": True, "spec.hosts[1].sentinel": False},
+        {"spec.hosts[1].redis": False},
+    ],
+    ids=["added", "removed", "jobs swapped", "a job less"],
+)
+def test_a_refused_change_of_hosts_leaves_the_followed_hosts_as_they_are(changes: dict[str, object]) -> None:
+    """Else the majority is counted from sentinels that are not there, and the refusal forgets its reason."""
+    body = alive(changed({"spec.sentinel.quorum": GONE, **changes}))
+    refused(body, PREVIOUS)
+    followed = living(body, parse(body), resolve(body, None))
+    assert sorted(followed.hosts, key=lambda host: host.name) == list(resolve(stored(seed()), None).hosts)
+    assert followed.sentinel.quorum == 2
+
+
+def test_a_member_keeps_its_new_name_and_access_and_a_removed_one_is_reached_as_before() -> None:
+    body = alive(changed({"spec.hosts[1].name": "db2", "spec.hosts[1].sshAddress": "10.0.0.2", "spec.hosts[3]": GONE}))
+    body["status"]["hosts"][3]["ssh"] = {"address": "10.0.0.4", "user": "admin", "port": 2222}
+    followed = living(body, parse(body), resolve(body, None))
+    assert [(host.name, host.ssh.address, host.ssh.user, host.ssh.port) for host in followed.hosts] == [
+        ("redis_master01", "192.168.3.41", "root", 22),
+        ("db2", "10.0.0.2", "root", 22),
+        ("redis_slave02", "192.168.3.43", "root", 22),
+        ("redis_slave03", "10.0.0.4", "admin", 2222),
+    ]
+
+
+def test_without_members_what_is_declared_is_followed() -> None:
+    body = stored(changed({"spec.hosts[+]": {"name": "new", "address": "192.168.3.45"}, "spec.sentinel.quorum": 3}))
+    assert living(body, parse(body), resolve(body, None)) == resolve(body, None)
 
 
 def test_the_examples_are_supported_and_the_seed_is_as_the_tests_know_it() -> None:
