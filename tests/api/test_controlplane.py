@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lab.clusternet import cluster_network
 from lab.controlplane import STATE, ControlPlane, KubectlError
 from lab.kubeconfig import NotALab, assert_lab
 from lab.machine import LabError
@@ -24,12 +24,16 @@ SECOND = ("cpb", "192.168.33.0/24")
 pytestmark = pytest.mark.timeout(120)
 
 
-def addresses() -> str:
-    """Interfaces, addresses and routes of this machine."""
-    return "".join(
-        subprocess.run(["ip", *words], capture_output=True, text=True, check=True).stdout
-        for words in (["-brief", "link"], ["route"], ["-6", "route"])
-    )
+def interfaces_of(config: LabConfig) -> list[str]:
+    """Interfaces and routes of this lab's control plane; other processes may have other labs at the same time."""
+    network = cluster_network(config)
+    lines = [
+        line
+        for words in (["-brief", "link"], ["-4", "route"], ["-6", "route"])
+        for line in subprocess.run(["ip", *words], capture_output=True, text=True, check=True).stdout.splitlines()
+    ]
+    ours = (network.bridge, network.node_address, network.services, network.services_v6)
+    return [line for line in lines if any(word in line.split() for word in ours)]
 
 
 def processes_of(config: LabConfig) -> list[str]:
@@ -43,13 +47,6 @@ def processes_of(config: LabConfig) -> list[str]:
         if f"{STATE / config.name}/" in line:
             found.append(line)
     return found
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{seconds} s were not enough: {what}"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +103,9 @@ def test_services_have_addresses_of_both_families(plane: ControlPlane) -> None:
 
 
 def test_service_addresses_stay_on_this_machine(plane: ControlPlane) -> None:
-    addresses = plane.get("service", "kubernetes", "-n", "default")["spec"]["clusterIPs"]
-    addresses.append(plane.network.services_v6.replace("::/112", "::1"))
-    for address in addresses:
+    service = plane.get("service", "kubernetes", "-n", "default")["spec"]["clusterIPs"]
+    service.append(plane.network.services_v6.replace("::/112", "::1"))
+    for address in service:
         route = subprocess.run(["ip", "route", "get", address], capture_output=True, text=True, check=True).stdout
         assert f"dev {plane.network.bridge}" in route
 
@@ -145,7 +142,6 @@ def test_a_cluster_that_only_has_a_labs_name_is_refused(plane: ControlPlane, tmp
 
 
 def test_two_control_planes_stand_side_by_side(plane: ControlPlane) -> None:
-    before = addresses()
     with ControlPlane(lab_config(*SECOND)) as other:
         other.kubectl("create", "namespace", "only-here")
         with pytest.raises(KubectlError, match=r"\(NotFound\)"):
@@ -153,20 +149,20 @@ def test_two_control_planes_stand_side_by_side(plane: ControlPlane) -> None:
         with pytest.raises(KubectlError, match="certificate signed by unknown authority"):
             plane.kubectl("get", "namespaces", f"--server={other.url}")
         assert len(processes_of(other.config)) == 3
+        assert len(interfaces_of(other.config)) == 4  # the bridge, two ranges, the bridge's own link-local route
     assert processes_of(other.config) == []
-    assert addresses() == before
+    assert interfaces_of(other.config) == []
     assert not other.directory.exists()
     assert plane.kubectl("get", "namespace", "default", "-o", "name") == "namespace/default\n"
 
 
 def test_a_second_start_of_the_same_lab_is_refused_and_harms_nothing(plane: ControlPlane) -> None:
-    with pytest.raises(LabError, match="the control plane of lab cp is up already"):
+    with pytest.raises(LabError, match="lab cp is up already, and another process drives it"):
         ControlPlane(plane.config).start()
     assert plane.kubectl("get", "namespace", "default", "-o", "name") == "namespace/default\n"
 
 
 def test_nothing_is_left_when_the_driver_is_killed() -> None:
-    before = addresses()
     config = lab_config(*SECOND)
     script = (
         "import time; from lab.controlplane import ControlPlane; from lab.model import lab_config; "
@@ -180,6 +176,28 @@ def test_nothing_is_left_when_the_driver_is_killed() -> None:
         assert len(processes_of(config)) == 3
         driver.send_signal(signal.SIGKILL)
     driver.wait()
-    eventually(lambda: not processes_of(config), "the processes to end")
-    eventually(lambda: addresses() == before, "interfaces and routes to go")
-    eventually(lambda: not (STATE / config.name).exists(), "the data to go")
+    with ControlPlane(config) as heir:  # at once: it waits for the end of the cleaning
+        assert len(processes_of(config)) == 3
+        assert heir.kubectl("get", "namespace", "default", "-o", "name") == "namespace/default\n"
+    assert processes_of(config) == []
+    assert interfaces_of(config) == []
+    assert not (STATE / config.name).exists()
+
+
+def test_what_is_kept_outlives_its_starter_and_is_refused_a_second_start() -> None:
+    config = lab_config(*SECOND)
+    script = (
+        "from lab.controlplane import ControlPlane; from lab.model import lab_config; "
+        f"ControlPlane(lab_config{SECOND!r}).start(keep=True)"
+    )
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(TESTS)}, check=True)
+    found = ControlPlane(config)
+    try:
+        assert found.kubectl("get", "namespace", "default", "-o", "name") == "namespace/default\n"
+        with pytest.raises(LabError, match="the control plane of lab cpb is up already"):
+            ControlPlane(config).start()
+        assert found.running()
+    finally:
+        found.stop()
+    assert processes_of(config) == []
+    assert interfaces_of(config) == []

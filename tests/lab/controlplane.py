@@ -6,7 +6,9 @@ What it is and how to reach it lies in the lab's state directory, so another pro
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
 import shutil
 import ssl
@@ -23,7 +25,7 @@ from lab import clusternet
 from lab.binaries import CONTROL_PLANE, binary
 from lab.certs import Authority, new_authority, new_service_account_keys, write_private
 from lab.console import Console, default_console
-from lab.daemons import Daemons
+from lab.daemons import Daemons, start_time
 from lab.guardian import Guardian
 from lab.kubeconfig import assert_lab, write_kubeconfig
 from lab.machine import LabError
@@ -31,6 +33,7 @@ from lab.model import LabConfig
 
 STATE = Path("/run/redis-sentinel-control-plane")
 START_SECONDS = 60.0
+CLEANING_SECONDS = 30.0  # that the guardian of a driver that died may take
 TOKEN_SECONDS = 24 * 3600
 
 # what objects of ours meet: the others would only add memory and seconds to each start
@@ -62,6 +65,7 @@ class ControlPlane:
         self.network = clusternet.cluster_network(config)
         self.directory = STATE / config.name
         self.daemons = Daemons(self.directory / "run")
+        self.claim: int | None = None
         self._guardian: Guardian | None = None
 
     def __enter__(self) -> Self:
@@ -102,11 +106,10 @@ class ControlPlane:
         Raises LabError when this lab is up, AddressTaken when one in the same subnet is, DaemonDied, TimeoutError.
         """
         commands = {name: binary(name, self.console) for name in CONTROL_PLANE}
-        if self.running():
-            raise LabError(f"the control plane of lab {self.config.name} is up already ({self.url})")
-        self.stop()  # what a killed driver may have left
-        self._guardian = None if keep else Guardian("lab.controlplane:clean", self.config)
+        self.claim = self._claim()
+        self._clean()  # what a killed driver may have left
         try:
+            self._guardian = None if keep else Guardian("lab.controlplane:clean", self.config, self.claim)
             clusternet.bring_up(self.network)
             with self.console.step(f"control plane of lab {self.config.name}"):
                 shutil.rmtree(self.directory, ignore_errors=True)
@@ -119,18 +122,59 @@ class ControlPlane:
                 self.daemons.start("kube-controller-manager", [controllers, *self._controller_flags()])
                 self.wait_until(self._controllers_work, "the controllers to work", "kube-controller-manager")
         except BaseException:
-            self.stop(keep_logs=True)
+            self.stop()
             raise
+        if keep:
+            self._unclaim()
 
-    def stop(self, keep_logs: bool = False) -> None:
+    def stop(self) -> None:
         """End every process and remove data, interfaces and routes. Quiet when nothing is up."""
-        self.daemons.stop_all()
-        clusternet.take_down(self.network)
-        if not keep_logs:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        self._clean()
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None
+        self._unclaim()
+
+    def _clean(self) -> None:
+        self.daemons.stop_all()
+        clusternet.take_down(self.network)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _claim(self) -> int:
+        """A locked descriptor: this process and its guardians are the only ones to start this lab. Raises LabError."""
+        STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
+        claim = os.open(STATE / f"{self.config.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + CLEANING_SECONDS
+        while not self._locked(claim):
+            if self._driven(claim) or time.monotonic() > deadline:
+                os.close(claim)
+                raise LabError(f"lab {self.config.name} is up already, and another process drives it")
+            time.sleep(0.05)
+        if self.running():
+            os.close(claim)
+            raise LabError(f"the control plane of lab {self.config.name} is up already ({self.url})")
+        os.pwrite(claim, json.dumps([os.getpid(), start_time(os.getpid())]).ljust(64).encode(), 0)
+        return claim
+
+    @staticmethod
+    def _locked(claim: int) -> bool:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @staticmethod
+    def _driven(claim: int) -> bool:
+        """Whether the process that holds the lock lives; else its guardian holds it, and that will end."""
+        record = os.pread(claim, 64, 0)
+        pid, started = json.loads(record) if record else (0, None)
+        return started is not None and start_time(pid) == started
+
+    def _unclaim(self) -> None:
+        if self.claim is not None:
+            os.close(self.claim)
+            self.claim = None
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60.0

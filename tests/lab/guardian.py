@@ -18,9 +18,13 @@ _LEAVE = b"leave"
 
 
 class Guardian:
-    """Calls `target` ("module:function" of a LabConfig, callable more than once) when this process ends."""
+    """Calls `target` ("module:function" of a LabConfig, callable more than once) when this process ends.
 
-    def __init__(self, target: str, config: LabConfig) -> None:
+    `claim` is a locked file descriptor: the lock holds until the guardian has left as well, so nobody starts the lab
+    anew while it still cleans up.
+    """
+
+    def __init__(self, target: str, config: LabConfig, claim: int) -> None:
         environment = os.environ | {
             "LAB_NAME": config.name,
             "LAB_SUBNET": str(config.subnet),
@@ -33,6 +37,7 @@ class Guardian:
             stdout=subprocess.DEVNULL,
             env=environment,
             cwd="/",
+            pass_fds=(claim,),
             start_new_session=True,  # a Ctrl-C at the terminal is for the driver, not for who cleans up after it
         )
 

@@ -66,8 +66,11 @@ class Node:
         """
         commands = {name: binary(name, self.plane.console) for name in ("kubelet", "kube-scheduler")}
         pause = pause_image(self.plane.console)
+        if self.plane.claim is None and not keep:
+            raise LabError("a node ends with the process that started its control plane: start both here, or keep it")
         self.stop()  # what a killed driver may have left
-        self._guardian = None if keep else Guardian("lab.node:clean", self.config)
+        if self.plane.claim is not None and not keep:
+            self._guardian = Guardian("lab.node:clean", self.config, self.plane.claim)
         try:
             with self.plane.console.step(f"node of lab {self.config.name}"):
                 self._prepare()
