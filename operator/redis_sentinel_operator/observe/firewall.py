@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -40,18 +41,22 @@ def _one(words: dict[str, list[str]], word: str) -> str:
 
 
 def _firewalld(answer: str) -> frozenset[str]:
-    """Read ports: `aas 1 2 "6379" "tcp"` (runtime), `a(ss) 1 "6379" "tcp"` (permanent) or `list 6379/tcp`."""
+    """Read ports: `aas 1 2 "6379" "tcp"` (over D-Bus), `xml BASE64` (the zone's file) or `list 6379/tcp`."""
     kind, *words = shlex.split(answer)
     if kind == "list":
         return frozenset(words)
-    if kind not in ("aas", "a(ss)") or not words or not words[0].isdecimal():
-        raise Damaged(f"ports of an unknown type {kind[:20]!r}")
-    number, rest = int(words[0]), words[1:]
-    step = 3 if kind == "aas" else 2
-    if len(rest) != number * step:
-        raise Damaged(f"{number} ports are announced in {len(rest)} words")
-    pairs = [rest[at : at + step][-2:] for at in range(0, len(rest), step)]
-    return frozenset(f"{port}/{protocol}" for port, protocol in pairs)
+    if kind == "xml" and len(words) == 1:
+        return _of_zone_file(base64.b64decode(words[0].encode(), validate=True).decode("utf-8", "replace"))
+    if kind != "aas" or not words or not words[0].isdecimal() or len(words) != 1 + 3 * int(words[0]):
+        raise Damaged(f"ports of an unknown shape {answer[:40]!r}")
+    return frozenset(f"{port}/{protocol}" for port, protocol in zip(words[2::3], words[3::3], strict=True))
+
+
+def _of_zone_file(xml: str) -> frozenset[str]:
+    """Return the ports of a zone, without those inside its rich rules."""
+    plain = re.sub(r"<!--.*?-->|<rule\b.*?</rule>", "", xml, flags=re.DOTALL)
+    ports = (dict(re.findall(r"(\w+)=[\"']([^\"']*)[\"']", each)) for each in re.findall(r"<port\b([^>]*)>", plain))
+    return frozenset(f"{port.get('port', '')}/{port.get('protocol', '')}" for port in ports)
 
 
 def _covered(found: Iterable[str], ports: Sequence[int]) -> frozenset[str]:

@@ -1,7 +1,8 @@
-# Reads a host in one go and changes nothing. POSIX sh, coreutils and sed, as EL7 to EL10 and dash have them; no python.
+# Reads a host in one go and changes nothing. POSIX sh with what EL7 to EL10 have at least: coreutils, sed, systemctl, busctl,
+# ip, ss, rpm; no python. Each process that is started costs a millisecond or two a host and pass: builtins where they serve.
 #
-# Set before (newline separated lists): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS; RSO_ADDRESS, RSO_CLAIM.
-# Answers with one block a section:
+# Set before (lists are separated by line feeds): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS RSO_PORTS; RSO_ADDRESS
+# and RSO_CLAIM. Answers with one block a section:
 #     [name]
 #     word value ...
 #     [/name ok]          or          [/name failed why]
@@ -9,7 +10,8 @@
 
 nl='
 '
-tab='	'
+IFS=$nl # lists are split at line feeds only, and no word of them is a pattern
+set -f
 unfit=
 [ "$(id -u)" = 0 ] || unfit="the login user is not root and sudo is not used"
 
@@ -24,8 +26,13 @@ section() { # name: run read_<name>, which sets $why when it could not read all
     fi
 }
 
-rows() { # word text: each line of the text after the word
-    [ -z "$2" ] || printf '%s\n' "$2" | sed "s/^/$1 /"
+rows() { # word text: each line of the text after the word, blank ones too
+    [ -n "$2" ] || return 0
+    while read -r line; do
+        printf '%s %s\n' "$1" "$line"
+    done <<EOF
+$2
+EOF
 }
 
 read_os() {
@@ -52,101 +59,158 @@ read_packages() {
 
 # -- files
 
-one_file() { # path
-    if ! said=$(stat -L -c '%a %U %G %s %F' -- "$1" 2>&1); then
-        case $said in
-        *"No such file or directory"* | *"Not a directory"*) printf 'absent %s\n' "$1" ;;
-        *) why="$1 cannot be read: ${said##*: }" ;;
-        esac
-        return
-    fi
-    path=$1
-    # shellcheck disable=SC2086 # words on purpose
-    set -- $said
-    case $said in
-    *" regular file" | *" regular empty file") ;;
-    *) why="$path is no regular file" && return ;;
-    esac
-    if [ "$4" -gt 1048576 ]; then
+files_at() { # paths
+    present=
+    for each; do
+        if [ -f "$each" ]; then
+            present=$present$nl$each
+        elif [ -e "$each" ] || [ -L "$each" ]; then
+            why="$each is no regular file"
+        else
+            printf 'absent %s\n' "$each"
+        fi
+    done
+    [ -n "$present" ] || return 0
+    # shellcheck disable=SC2086 # a list
+    for each in $(stat -L -c '%a %U %G %s %n' -- $present 2>/dev/null); do
+        one_file "$each"
+    done
+}
+
+one_file() { # mode owner group size path
+    path=/${1#*/}
+    meta=${1%% /*}
+    if [ "${meta##* }" -gt 1048576 ]; then
         why="$path is larger than 1 MiB"
-        return
-    fi
-    if content=$(base64 -w 0 2>/dev/null <"$path"); then
-        printf 'file %s %s %s =%s %s\n' "$1" "$2" "$3" "$content" "$path"
+    elif content=$(base64 -w 0 2>/dev/null <"$path"); then
+        printf 'file %s =%s %s\n' "${meta% *}" "$content" "$path"
     else
         why="$path cannot be read"
     fi
 }
 
 read_files() {
-    IFS=$nl
-    set -f
     # shellcheck disable=SC2086
-    set -- $RSO_FILES
-    set +f
-    unset IFS
-    for each; do
-        one_file "$each"
-    done
+    files_at $RSO_FILES
 }
 
 read_claim() {
-    one_file "$RSO_CLAIM"
+    files_at "$RSO_CLAIM"
 }
 
 # -- units and processes
 
-read_units() {
-    IFS=$nl
-    set -f
+firewalld=
+iptables=
+
+read_units() { # those asked for, and the two firewalls in the same question
     # shellcheck disable=SC2086
-    set -- $RSO_UNITS
-    set +f
-    unset IFS
-    if found=$(timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID "$@" 2>&1); then
-        rows unit "$found"
-    else
+    if ! found=$(timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID \
+        $RSO_UNITS firewalld.service iptables.service 2>&1); then
         why="systemctl show did not succeed: $found"
+        return
     fi
+    rows unit "$found"
+    id=
+    state=
+    while read -r line; do
+        case $line in
+        Id=*) id=${line#Id=} ;;
+        ActiveState=*) state=${line#ActiveState=} ;;
+        '') remember_firewall ;;
+        esac
+    done <<EOF
+$found
+
+EOF
 }
 
+remember_firewall() {
+    case $id in
+    firewalld.service) firewalld=$state ;;
+    iptables.service) iptables=$state ;;
+    esac
+    id=
+}
+
+pids=
+
 read_processes() {
+    set +f
     for dir in /proc/[0-9]*; do
         { read -r name <"$dir/comm"; } 2>/dev/null || continue
         case $name in
-        *redis-ser* | *redis-sen* | *valkey-ser* | *valkey-sen*) ;;
-        *) continue ;;
+        *redis-ser* | *redis-sen* | *valkey-ser* | *valkey-sen*) one_process "${dir#/proc/}" "$name" ;;
         esac
-        { read -r status <"$dir/stat"; } 2>/dev/null || continue
-        # shellcheck disable=SC2086
-        set -- ${status##*) }
-        [ "$1" != Z ] || continue
-        command=$(tr '\000\n' '  ' 2>/dev/null <"$dir/cmdline") || continue
-        sentinel=0
-        case "$name|$command " in
-        *-sentinel\|* | *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
-        esac
-        printf 'process %s %s %s %s\n' "${dir#/proc/}" "$2" "$sentinel" "$name"
-        one_cgroup "${dir#/proc/}"
     done
+    set -f
 }
 
-one_cgroup() { # pid: its place in systemd's tree, in cgroup v1 and v2
-    { while read -r line; do
+one_process() { # pid name
+    { read -r status <"/proc/$1/stat"; } 2>/dev/null || return 0
+    status=${status##*) }
+    [ "${status%% *}" != Z ] || return 0
+    status=${status#* }
+    command=$(tr '\000\n' '  ' 2>/dev/null <"/proc/$1/cmdline") || return 0
+    sentinel=0
+    case "$2|$command " in
+    *-sentinel\|* | *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
+    esac
+    printf 'process %s %s %s %s\n' "$1" "${status%% *}" "$sentinel" "$2"
+    pids=$pids$nl$1
+    { while read -r line; do # its place in systemd's tree, in cgroup v1 and v2
         case $line in
         *:name=systemd:* | 0::*) printf 'cgroup %s %s\n' "$1" "${line#*:*:}" ;;
         esac
     done <"/proc/$1/cgroup"; } 2>/dev/null
 }
 
-read_listeners() {
-    if found=$(timeout 3 ss -ltnp 2>/dev/null); then
-        rows socket "$found"
+# -- listening sockets
+
+read_listeners() { # whose they are is found among redis' own first descriptors; ss -p looks through every process
+    if ! found=$(timeout 3 ss -ltne 2>/dev/null); then
+        bare_ports
         return
     fi
+    owners=
+    for pid in $pids; do
+        set +f
+        # shellcheck disable=SC2046
+        for inode in $(readlink "/proc/$pid/fd"/[0-9] "/proc/$pid/fd"/[0-9][0-9] 2>/dev/null); do
+            case $inode in
+            socket:*) owners="$owners$nl$inode $pid" ;;
+            esac
+        done
+        set -f
+    done
+    if strangers; then
+        found=$(timeout 3 ss -ltnpe 2>/dev/null) || why="ss -ltnp did not succeed"
+    fi
+    rows socket "$found"
+    rows owner "${owners#"$nl"}"
+}
+
+strangers() { # whether one of our ports is held by somebody else than the redis processes
+    for line in $found; do
+        for port in $RSO_PORTS; do
+            case $line in
+            LISTEN*":$port "*) ;;
+            *) continue ;;
+            esac
+            inode=${line##*ino:}
+            case $owners$nl in
+            *"socket:[${inode%% *}] "*) ;;
+            *) return 0 ;;
+            esac
+        done
+    done
+    return 1
+}
+
+bare_ports() {
     for table in /proc/net/tcp /proc/net/tcp6; do
         [ -r "$table" ] || continue
-        while read -r _ local _ state _; do
+        while IFS=' ' read -r _ local _ state _; do
             [ "$state" != 0A ] || printf 'port %d\n' "0x${local##*:}"
         done <"$table"
     done
@@ -154,60 +218,50 @@ read_listeners() {
 
 # -- data
 
-conf_value() { # file directive: the last value, without quotes
-    [ -r "$1" ] || return 0
-    sed -n "s/^[ $tab]*$2[ $tab]\{1,\}[\"']\{0,1\}\([^\"'$tab]*[^\"' $tab]\)[\"']\{0,1\}[ $tab]*\$/\1/Ip" "$1" | tail -n 1
-}
-
 read_data() {
-    IFS=$nl
-    set -f
-    # shellcheck disable=SC2086
-    set -- $RSO_CONFS
     dirs=$RSO_DIRS
-    names=
-    for each; do
-        value=$(conf_value "$each" dir)
-        case $nl$dirs$nl in
-        *"$nl$value$nl"*) ;;
-        *) [ -z "$value" ] || dirs=$dirs$nl$value ;;
-        esac
-        for directive in dbfilename appendfilename appenddirname; do
-            names=$names$nl$(conf_value "$each" "$directive")
+    names="dump.rdb${nl}appendonly.aof"
+    trees=appendonlydir
+    for conf in $RSO_CONFS; do
+        [ -r "$conf" ] || continue
+        for line in $(data_directives "$conf"); do
+            value=${line#* }
+            case $line in
+            dir\ *) dirs=$dirs$nl$value ;;
+            appenddirname\ *) trees=$trees$nl$value ;;
+            *) names=$names$nl$value ;;
+            esac
         done
     done
-    # shellcheck disable=SC2086
-    set -- $dirs
-    for each; do
-        data_of "$each"
+    found=
+    for dir in $dirs; do
+        data_in "$dir"
     done
-    set +f
-    unset IFS
+    # shellcheck disable=SC2086
+    [ -z "$found" ] || stat -L -c 'data %s %n' -- $found 2>/dev/null || why="a data file vanished while it was read"
 }
 
-data_of() { # directory; called with IFS newline and without globbing
-    if ! said=$(stat -L -c %F -- "$1" 2>&1); then
-        case $said in
-        *"No such file or directory"* | *"Not a directory"*) ;;
-        *) why="$1 cannot be read: ${said##*: }" ;;
-        esac
-        return
-    fi
+data_directives() { # file: the directives that say where data lies, without quotes
+    sed -n -e "s/^[[:space:]]*\([a-zA-Z]\{1,\}\)[[:space:]]\{1,\}[\"']\{0,1\}\([^\"']*[^\"'[:space:]]\)[\"']\{0,1\}[[:space:]]*\$/\1 \2/" \
+        -e 's/^[dD][iI][rR] /dir /p' -e 's/^dbfilename /&/Ip' -e 's/^appendfilename /&/Ip' -e 's/^appenddirname /appenddirname /Ip' "$1"
+}
+
+data_in() { # directory
+    [ -d "$1" ] || return 0
     if ! { [ -r "$1" ] && [ -x "$1" ]; }; then
         why="$1 cannot be listed"
         return
     fi
     for name in $names; do
-        [ -z "$name" ] || data_file "$1/$name"
+        data_file "$1/$name"
     done
     set +f
-    for found in "$1"/*.rdb "$1"/*.aof "$1"/appendonlydir/*; do
-        data_file "$found"
+    for path in "$1"/*.rdb "$1"/*.aof; do
+        data_file "$path"
     done
-    for name in $names; do
-        [ -d "$1/$name" ] || continue
-        for found in "$1/$name"/*; do
-            data_file "$found"
+    for tree in $trees; do
+        for path in "$1/$tree"/*; do
+            data_file "$path"
         done
     done
     set -f
@@ -216,77 +270,85 @@ data_of() { # directory; called with IFS newline and without globbing
 data_file() { # path, which may not exist
     [ -f "$1" ] || return 0
     case $1 in
-    *"$nl"*) why="a file name in the data directory holds a line feed" && return ;;
+    *"$nl"*) why="a file name in the data directory holds a line feed" ;;
+    *) found=$found$nl$1 ;;
     esac
-    size=$(stat -L -c %s -- "$1" 2>/dev/null) || return 0
-    printf 'data %s %s\n' "$size" "$1"
 }
 
 # -- firewall
 
 read_firewall() {
-    # shellcheck disable=SC2046 # one word a unit
-    set -- $(timeout 2 systemctl is-active firewalld.service iptables.service 2>/dev/null)
-    if [ $# -ne 2 ]; then
-        why="systemctl is-active did not answer"
+    if [ -z "$firewalld$iptables" ]; then
+        why="systemctl does not tell which firewall runs"
         return
     fi
-    case "$1 $2" in
-    active* | activating* | reloading*)
+    case $firewalld in
+    active | activating | reloading)
         printf 'backend firewalld\n'
         firewalld_over_bus || firewalld_by_command || why="firewalld does not answer"
+        return
         ;;
-    *" active")
+    esac
+    if [ "$iptables" = active ]; then
         printf 'backend iptables\n'
         iptables_rules
-        ;;
-    *) printf 'backend none\n' ;;
-    esac
+    else
+        printf 'backend none\n'
+    fi
 }
 
-interface() { # the one that holds our address, or nothing
-    ip -o addr show 2>/dev/null | while read -r _ device _ address _; do
-        [ "${address%/*}" != "$RSO_ADDRESS" ] || printf '%s\n' "$device"
-    done | head -n 1
+interface() { # sets $device to the one that holds our address, or to nothing
+    device=$(ip -o addr show to "$RSO_ADDRESS" 2>/dev/null)
+    device=${device#*: }
+    device=${device%%[ @]*}
 }
 
-bus() { # path interface method arguments: firewalld over D-Bus; its own client needs 400 ms for each question
+bus() { # path interface method arguments: firewalld over D-Bus; its own client takes 400 ms for each question
     timeout 2 busctl --system call org.fedoraproject.FirewallD1 "$@" 2>/dev/null
 }
 
-word_of() { # s "public" -> public
-    case $1 in
-    *'"'*'"') word=${1#*'"'} && printf '%s' "${word%'"'}" ;;
-    esac
+unquote() { # sets $word to what `s "public"` holds
+    word=${1#*\"}
+    word=${word%\"}
+}
+
+default_zone() { # sets $zone
+    zone=
+    [ -r /etc/firewalld/firewalld.conf ] && while IFS='=' read -r key value; do
+        [ "$key" != DefaultZone ] || zone=$value
+    done </etc/firewalld/firewalld.conf
+    [ -z "$zone" ] || return 0
+    said=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 getDefaultZone) || return 1
+    unquote "$said"
+    zone=$word
 }
 
 firewalld_over_bus() {
-    base=/org/fedoraproject/FirewallD1
-    name=org.fedoraproject.FirewallD1
-    device=$(interface)
+    interface
     zone=
     if [ -n "$device" ]; then
-        said=$(bus $base $name.zone getZoneOfInterface s "$device") || return 1
-        zone=$(word_of "$said")
+        said=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getZoneOfInterface s "$device") || return 1
+        unquote "$said"
+        zone=$word
     fi
-    if [ -z "$zone" ]; then
-        said=$(bus $base $name getDefaultZone) || return 1
-        zone=$(word_of "$said")
-    fi
-    [ -n "$zone" ] || return 1
-    runtime=$(bus $base $name.zone getPorts s "$zone") || return 1
-    said=$(bus $base/config $name.config getZoneByName s "$zone") || return 1
-    permanent=$(bus "$(word_of "$said")" $name.config.zone getPorts) || return 1
-    printf 'zone %s\nruntime %s\npermanent %s\n' "$zone" "$runtime" "$permanent"
+    [ -n "$zone" ] || default_zone || return 1
+    runtime=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getPorts s "$zone") || return 1
+    for path in "/etc/firewalld/zones/$zone.xml" "/usr/lib/firewalld/zones/$zone.xml"; do
+        [ -f "$path" ] || continue
+        permanent=$(base64 -w 0 <"$path") || return 1
+        printf 'zone %s\nruntime %s\npermanent xml %s\n' "$zone" "$runtime" "$permanent"
+        return 0
+    done
+    return 1
 }
 
 firewalld_by_command() {
-    device=$(interface)
+    interface
     zone=
-    [ -z "$device" ] || zone=$(timeout 2 firewall-cmd --get-zone-of-interface="$device" 2>/dev/null) || zone=
-    [ -n "$zone" ] || zone=$(timeout 2 firewall-cmd --get-default-zone 2>/dev/null) || return 1
-    runtime=$(timeout 2 firewall-cmd --zone="$zone" --list-ports 2>/dev/null) || return 1
-    permanent=$(timeout 2 firewall-cmd --permanent --zone="$zone" --list-ports 2>/dev/null) || return 1
+    [ -z "$device" ] || zone=$(timeout 3 firewall-cmd --get-zone-of-interface="$device" 2>/dev/null) || zone=
+    [ -n "$zone" ] || zone=$(timeout 3 firewall-cmd --get-default-zone 2>/dev/null) || return 1
+    runtime=$(timeout 3 firewall-cmd --zone="$zone" --list-ports 2>/dev/null) || return 1
+    permanent=$(timeout 3 firewall-cmd --permanent --zone="$zone" --list-ports 2>/dev/null) || return 1
     printf 'zone %s\nruntime list %s\npermanent list %s\n' "$zone" "$runtime" "$permanent"
 }
 

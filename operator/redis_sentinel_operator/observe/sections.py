@@ -80,7 +80,10 @@ def _file(word: str, rest: str) -> tuple[str, FileFacts | None]:
 
 
 def units_of(rows: Rows, asked: Sequence[str]) -> Mapping[str, UnitFacts]:
-    """Read `systemctl show` of units: one block each, in the order asked (the Id of an alias is another name)."""
+    """Read `systemctl show` of units: one block each, in the order asked (the Id of an alias is another name).
+
+    After those that were asked for come the two firewalls, which the probe needs for itself.
+    """
     blocks: list[dict[str, str]] = [{}]
     for _, rest in _only(rows, "unit"):
         key, equals, value = rest.partition("=")
@@ -89,9 +92,9 @@ def units_of(rows: Rows, asked: Sequence[str]) -> Mapping[str, UnitFacts]:
         elif blocks[-1]:
             blocks.append({})
     blocks = [block for block in blocks if block]
-    if len(blocks) != len(asked):
-        raise Damaged(f"{len(asked)} units were asked for, {len(blocks)} answered")
-    return {name: _unit(name, block) for name, block in zip(asked, blocks, strict=True)}
+    if len(blocks) != len(asked) + 2:
+        raise Damaged(f"{len(asked) + 2} units were asked for, {len(blocks)} answered")
+    return {name: _unit(name, block) for name, block in zip(asked, blocks, strict=False)}
 
 
 def _unit(name: str, block: Mapping[str, str]) -> UnitFacts:
@@ -129,21 +132,28 @@ def _unit_of(path: str) -> str:
 
 
 def sockets_of(rows: Rows) -> tuple[Socket, ...]:
-    """Read `ss -ltnp`, or bare ports of /proc/net/tcp."""
+    """Read `ss -ltne` with the owners of inodes, `ss -ltnpe`, or bare ports of /proc/net/tcp."""
+    owners = {inode: pid for word, rest in rows if word == "owner" for inode, pid in [_fields(rest, 2)]}
     found: list[Socket] = []
-    for word, rest in _only(rows, "socket", "port"):
+    for word, rest in _only(rows, "socket", "port", "owner"):
         if word == "port":
             found.append(Socket(int(rest), "", 0))
-            continue
-        words = rest.split()
-        if len(words) < 4 or words[0] != "LISTEN":
-            continue
-        port = words[3].rpartition(":")[2]
-        if not port.isdecimal():
-            raise Damaged(f"a socket has no port number: {words[3][:60]!r}")
-        users = _USERS.findall(rest)
-        found += [Socket(int(port), name, int(pid)) for name, pid in users] or [Socket(int(port), "", 0)]
+        elif word == "socket" and rest.startswith("LISTEN"):
+            found += _sockets(rest, owners)
     return tuple(found)
+
+
+def _sockets(row: str, owners: Mapping[str, str]) -> list[Socket]:
+    """Read `LISTEN 0 511 0.0.0.0:6379 0.0.0.0:* users:(("redis-server",pid=71,fd=4)) uid:990 ino:4242 sk:1 <->`."""
+    words = row.split()
+    text = words[3].rpartition(":")[2] if len(words) > 3 else ""
+    if not text.isdecimal():
+        raise Damaged(f"a socket has no port number: {row[:60]!r}")
+    port = int(text)
+    users = [Socket(port, name, int(pid)) for name, pid in _USERS.findall(row)]
+    inode = next((word.removeprefix("ino:") for word in words if word.startswith("ino:")), "")
+    owner = owners.get(f"socket:[{inode}]")
+    return users or [Socket(port, "redis" if owner else "", int(owner or 0))]
 
 
 def data_of(rows: Rows) -> tuple[DataFile, ...]:
