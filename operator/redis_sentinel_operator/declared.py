@@ -8,6 +8,7 @@ from typing import Any
 
 from redis_sentinel_operator.api.desired import (
     check_password,
+    living,
     password_ref,
     refuse_unsupported,
     resolve,
@@ -53,9 +54,12 @@ async def read_declared(
         keys = await read_ssh_secret(kube, body["metadata"]["namespace"], ssh_secret_name(spec))
         credentials = _credentials(keys)
         desired = resolve(body, await _password(kube, body["metadata"]["namespace"], spec))
-        refuse_unsupported(body, spec, members or {})
     except SpecRefused as refused:
         return Declared(desired, credentials, _refusal(refused))
+    try:
+        refuse_unsupported(body, spec, members or {})
+    except SpecRefused as refused:
+        return Declared(living(body, spec, desired), credentials, _refusal(refused))
     return Declared(desired, credentials, None)
 
 
