@@ -81,7 +81,7 @@ class Passes:
     desired: Desired
     links: Mapping[str, HostLink]
     bootstrap: BootstrapRecord | None = None
-    guard: Guard = Guard(OWNER, EPOCH)
+    guard: Guard = field(default_factory=lambda: Guard(OWNER, EPOCH))
     settings: Settings = field(default_factory=Settings)
 
     async def read(self, *, adopt: bool = False) -> Reading:

@@ -1,0 +1,95 @@
+"""sentinel.conf: what the package ships, what a running sentinel keeps, and a fresh one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from redis_sentinel_operator.conf.sentinel_conf import Monitor, parse, render
+from redis_sentinel_operator.model.desired import SentinelSettings
+from redis_sentinel_operator.model.secret import Secret
+
+CAPTURES = Path(__file__).with_name("captures")
+SHIPPED = (CAPTURES / "sentinel-shipped.conf").read_text()
+RUNNING = (CAPTURES / "sentinel-running.conf").read_text()
+
+
+def fresh(**changes: object) -> str:
+    arguments: dict[str, object] = {
+        "master_name": "redis-cluster",
+        "master": Monitor("192.168.3.41", 6379, 2),
+        "settings": SentinelSettings(quorum=2),
+        "port": 26379,
+        "log_file": "/var/log/redis/sentinel.log",
+        "password": Secret("dusruffpeltm"),
+    }
+    return render(**{**arguments, **changes}).reveal()  # type: ignore[arg-type]
+
+
+def test_what_the_package_ships_is_read() -> None:
+    conf = parse(SHIPPED)
+    assert conf.masters == {"mymaster": Monitor("127.0.0.1", 6379, 2)}
+    assert (conf.known, conf.my_id, conf.config_epoch("mymaster"), conf.auth_pass("mymaster")) == (0, "", 0, None)
+
+
+def test_what_a_running_sentinel_keeps_is_read() -> None:
+    conf = parse(RUNNING)
+    assert conf.masters == {"redis-cluster": Monitor("192.168.34.41", 6379, 2)}
+    assert conf.known == 5
+    assert conf.my_id == "96e6da864a50de368dae8b87650711847e6e3b95"
+    assert conf.auth_pass("redis-cluster") == Secret("dusruffpeltm")
+    assert conf.setting("redis-cluster", "down-after-milliseconds") == "5000"
+    assert conf.get("bind") == "0.0.0.0"
+    assert conf.get("port") == "26379"
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ("sentinel known-slave m 10.0.0.1 6379", 1),
+        ("sentinel known-replica m 10.0.0.1 6379", 1),
+        (f"sentinel known-sentinel m 10.0.0.1 26379 {'a' * 40}", 1),
+        ("SENTINEL Known-Slave m 10.0.0.1 6379", 1),
+        ("# sentinel known-slave m 10.0.0.1 6379", 0),
+        ("sentinel config-epoch m 7", 0),
+    ],
+)
+def test_what_counts_as_learnt(line: str, known: int) -> None:
+    assert parse(line).known == known
+
+
+def test_epochs_are_per_master_and_the_last_line_counts() -> None:
+    conf = parse("sentinel config-epoch a 3\nsentinel config-epoch b 9\nsentinel config-epoch a 4\n")
+    assert (conf.config_epoch("a"), conf.config_epoch("b"), conf.config_epoch("c")) == (4, 9, 0)
+
+
+@pytest.mark.parametrize("line", ["sentinel", "sentinel monitor m 10.0.0.1", "sentinel monitor m 10.0.0.1 x 2", 'a "b'])
+def test_a_damaged_line_monitors_nothing(line: str) -> None:
+    assert parse(line).masters == {}
+
+
+def test_a_fresh_file_names_its_master_before_anything_about_it() -> None:
+    assert fresh() == (
+        "bind 0.0.0.0\nport 26379\nprotected-mode no\ndir /tmp\nlogfile /var/log/redis/sentinel.log\n"
+        "sentinel monitor redis-cluster 192.168.3.41 6379 2\n"
+        "sentinel auth-pass redis-cluster dusruffpeltm\n"
+        "sentinel down-after-milliseconds redis-cluster 5000\n"
+        "sentinel failover-timeout redis-cluster 10000\n"
+        "sentinel parallel-syncs redis-cluster 1\n"
+    )
+
+
+def test_a_fresh_file_without_a_password_has_no_auth_pass() -> None:
+    assert "auth-pass" not in fresh(password=None)
+
+
+def test_a_fresh_file_binds_in_the_family_of_its_master() -> None:
+    assert fresh(master=Monitor("fd00::41", 6379, 2)).startswith("bind ::\n")
+
+
+def test_a_fresh_file_is_read_back() -> None:
+    conf = parse(fresh())
+    assert conf.masters == {"redis-cluster": Monitor("192.168.3.41", 6379, 2)}
+    assert conf.broken == ()
+    assert "dusruffpeltm" not in repr(conf)
