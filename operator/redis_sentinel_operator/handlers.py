@@ -64,7 +64,7 @@ def kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     made.networking.error_backoffs = Backoffs()
     made.networking.request_timeout = 30.0
     made.networking.connect_timeout = 10.0
-    made.watching.server_timeout = 600.0
+    made.watching.server_timeout = 600  # an int: it goes into the query as it is
     made.watching.connect_timeout = 10.0
     made.execution.default_backoff = _RESTART_SECONDS
     # the deletion waits in place for the daemon, so that it ends with it and not at kopf's next look
@@ -189,7 +189,7 @@ def connection(access: Access) -> kopf.ConnectionInfo:
 
 
 async def run(services: Services, events: Events, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Run kopf until SIGTERM, SIGINT or `stop`; `ready` is set when it watches."""
+    """Run kopf until `stop`; `ready` is set when it begins to watch."""
     await kopf.operator(
         registry=registry(services, events),
         settings=kopf_settings(services.settings),

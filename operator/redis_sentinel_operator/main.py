@@ -149,12 +149,16 @@ async def _work(kube: KubeClient, health: Health, settings: Settings, identity: 
     assert health.lease is not None  # noqa: S101 - made before anything else
     services = Services(kube, health.lease, settings, pool, health.metrics, identity)
     events = Events(kube, own_name())
-    posting = asyncio.create_task(events.run(), name="events")
+    # begun before kopf, so that it does not take them for its own at its end
+    beside = [
+        asyncio.create_task(events.run(), name="events"),
+        asyncio.create_task(_take_signals_back(health.ready, stop), name="signals"),
+    ]
     try:
         await handlers.run(services, events, ready=health.ready, stop=stop)
     finally:
-        _stop_on_signals(stop)  # kopf's own handlers are of no use any more
-        posting.cancel()
+        for task in beside:
+            task.cancel()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -209,6 +213,12 @@ async def _unless(stop: asyncio.Event, task: asyncio.Task[str]) -> bool:
 def _stop_on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Replace kopf's signal handlers: on a signal it leaves its own waiter of `stop` behind, and waits 5 s for it."""
+    await ready.wait()
+    _stop_on_signals(stop)
 
 
 def _die(why: str) -> None:

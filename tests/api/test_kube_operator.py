@@ -1,0 +1,301 @@
+"""The operator as a process on a real API server: its start, its ends, and how kopf is used. No host is alive here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.controlplane import ControlPlane
+from lab.operator import ACCOUNT, ROOT
+from lab.seed import seed_cluster
+from redis_sentinel_operator.handlers import FINALIZER
+
+NAME = "redis-cluster"
+PORT = 18034
+MODULE = "redis_sentinel_operator"
+SOURCE = str(ROOT / "operator")
+
+
+class Operator:
+    """One operator process whose exit code can be asked for."""
+
+    def __init__(self, environment: dict[str, str], log: Path, port: int = PORT, **settings: str) -> None:
+        self.log = log
+        self.port = port
+
+        mine = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCE, "RSO_HTTP_PORT": str(port), **environment, **settings}
+        with log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", MODULE], env=mine, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            )
+
+    def probe(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def ready(self) -> Operator:
+        until(lambda: self.probe("/readyz")[0] == 200, "ready", 20, self)
+        return self
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def said(self, words: str) -> bool:
+        return any(words in line["message"] for line in self.lines())
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float, operator: Operator | None = None) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        tail = operator.log.read_text()[-4000:] if operator else ""
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s\n{tail}"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def environment(operator_environment: dict[str, str], api: ControlPlane) -> dict[str, str]:
+    """The operator's environment; the Deployment of deploy/ has no node here, so nobody else holds the Lease."""
+    api.kubectl("delete", "lease", ACCOUNT, "-n", ACCOUNT, "--ignore-not-found")
+    return operator_environment
+
+
+@pytest.fixture
+def operator(environment: dict[str, str], tmp_path: Path) -> Iterator[Operator]:
+    """A running operator that is ready."""
+    running = Operator(environment, tmp_path / "operator.log")
+    try:
+        yield running.ready()
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def cluster(api: ControlPlane) -> Iterator[str]:
+    """A cluster on addresses where nobody is; its namespace."""
+    namespace = declare(api)
+    yield namespace
+    patch = '{"metadata":{"finalizers":null}}'
+    if get(api, namespace):
+        api.kubectl("patch", "rsc", NAME, "-n", namespace, "--type=merge", "-p", patch)
+    api.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+
+
+def declare(api: ControlPlane) -> str:
+    """Apply a namespace, Secrets and the cluster, with addresses of the lab's service range, where nobody answers."""
+    namespace = f"op-{uuid.uuid4().hex[:8]}"
+    body = seed_cluster(api.config)
+    body["metadata"]["namespace"] = namespace
+    prefix = api.network.services.rpartition(".")[0].rpartition(".")[0]
+    for number, host in enumerate(body["spec"]["hosts"]):
+        host["address"] = f"{prefix}.250.{number + 10}"
+    key = {"ssh-privatekey": "not a key", "known_hosts": ""}
+    secrets = [
+        secret(namespace, "redis-ssh", "kubernetes.io/ssh-auth", {**key, "known_hosts": "any ssh-ed25519 AAAA"}),
+        secret(namespace, "redis-auth", "kubernetes.io/basic-auth", {"password": "canary-password"}),
+    ]
+    api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
+    api.apply([*secrets, body])
+    return namespace
+
+
+def secret(namespace: str, name: str, kind: str, values: dict[str, str]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "stringData": values}
+
+
+def get(api: ControlPlane, namespace: str) -> dict[str, Any]:
+    """The cluster as stored, {} when there is none."""
+    text = api.kubectl("get", "rsc", NAME, "-n", namespace, "--ignore-not-found", "-o", "json")
+    found: dict[str, Any] = json.loads(text) if text.strip() else {}
+    return found
+
+
+def observed(api: ControlPlane, namespace: str) -> int:
+    return int((get(api, namespace).get("status") or {}).get("observedGeneration", 0))
+
+
+def edit(api: ControlPlane, namespace: str, spec: dict[str, Any]) -> int:
+    api.kubectl("patch", "rsc", NAME, "-n", namespace, "--type=merge", "-p", json.dumps({"spec": spec}))
+    return int(get(api, namespace)["metadata"]["generation"])
+
+
+def test_it_says_who_holds_it_and_writes_nothing_but_status_and_its_finalizer(
+    api: ControlPlane, operator: Operator, cluster: str
+) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    metadata = get(api, cluster)["metadata"]
+    assert metadata["finalizers"] == [FINALIZER]
+    assert not [name for name in metadata.get("annotations", {}) if "kopf" in name]
+    assert operator.probe("/healthz") == (200, "ok\n")
+    status, text = operator.probe("/metrics")
+    assert status == 200
+    assert f'rso_phase{{name="{NAME}",namespace="{cluster}",phase="' in text
+    assert "rso_lease_fresh 1.0" in text
+
+
+def test_a_change_of_the_spec_is_seen_at_once(api: ControlPlane, operator: Operator, cluster: str) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    generation = edit(api, cluster, {"management": "Paused"})
+    until(lambda: observed(api, cluster) == generation, "the new generation", 15, operator)
+
+
+def test_a_deleted_cluster_is_gone_in_two_seconds_although_all_hosts_are_dead(
+    api: ControlPlane, operator: Operator, cluster: str
+) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    begun = time.monotonic()
+    api.kubectl("delete", "rsc", NAME, "-n", cluster, "--wait=false")
+    until(lambda: not get(api, cluster), "the end of the cluster", 10, operator)
+    assert time.monotonic() - begun < 2.0
+    until(lambda: f'namespace="{cluster}"' not in operator.probe("/metrics")[1], "no metrics of it", 5, operator)
+
+
+def test_a_deleted_namespace_goes_although_its_secrets_go_first(
+    api: ControlPlane, operator: Operator, cluster: str
+) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    api.kubectl("delete", "secret", "--all", "-n", cluster)
+    begun = time.monotonic()
+    api.kubectl("delete", "namespace", cluster, "--timeout=30s")
+    assert time.monotonic() - begun < 15.0
+
+
+def test_a_term_signal_ends_it_soon_and_gives_the_lease_up(api: ControlPlane, operator: Operator, cluster: str) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    begun = time.monotonic()
+    operator.process.terminate()
+    assert operator.process.wait(20) == 0
+    assert time.monotonic() - begun < 5.0
+    assert "holderIdentity" not in api.get("lease", ACCOUNT, "-n", ACCOUNT)["spec"]
+    assert [line for line in operator.lines() if line["level"] in ("error", "critical")] == []
+    assert get(api, cluster)["metadata"]["finalizers"] == [FINALIZER]
+
+
+def test_a_second_operator_waits_alive_and_follows_a_killed_one(
+    environment: dict[str, str], operator: Operator, tmp_path: Path
+) -> None:
+    second = Operator(environment, tmp_path / "second.log", PORT + 1)
+    try:
+        until(lambda: second.said("the Lease is held by"), "that it waits", 20, second)
+        assert second.probe("/healthz")[0] == 200
+        assert second.probe("/readyz")[0] == 503
+        operator.end()
+        begun = time.monotonic()
+        second.ready()
+        assert time.monotonic() - begun < 10.0
+    finally:
+        second.end()
+
+
+def test_who_waits_for_the_lease_ends_on_a_term_signal(
+    environment: dict[str, str], operator: Operator, tmp_path: Path
+) -> None:
+    second = Operator(environment, tmp_path / "second.log", PORT + 1)
+    try:
+        until(lambda: second.said("the Lease is held by"), "that it waits", 20, second)
+        second.process.terminate()
+        assert second.process.wait(10) == 0
+    finally:
+        second.end()
+    assert operator.probe("/readyz")[0] == 200
+
+
+def test_it_ends_when_another_holds_the_lease(api: ControlPlane, operator: Operator) -> None:
+    patch = '{"spec":{"holderIdentity":"somebody-else"}}'
+    api.kubectl("patch", "lease", ACCOUNT, "-n", ACCOUNT, "--type=merge", "-p", patch)
+    assert operator.process.wait(10) == 1
+    last = operator.lines()[-1]
+    assert last["level"] == "critical"
+    assert last["message"] == (
+        f"the Lease {ACCOUNT}/{ACCOUNT} is held by somebody-else, not by this process; this process ends"
+    )
+    assert api.get("lease", ACCOUNT, "-n", ACCOUNT)["spec"]["holderIdentity"] == "somebody-else"
+
+
+def test_it_does_not_start_on_a_crd_that_is_too_old(
+    api: ControlPlane, environment: dict[str, str], tmp_path: Path
+) -> None:
+    crd = yaml.safe_load((ROOT / "crds" / "redissentinelclusters.yaml").read_text())
+    del crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["acts"]
+    api.apply([crd])
+    operator = Operator(environment, tmp_path / "operator.log")
+    try:
+        assert operator.process.wait(40) == 1
+    finally:
+        operator.end()
+        api.apply(ROOT / "crds")
+    assert operator.lines()[-1]["message"] == (
+        "the served redissentinelclusters.redis-sentinel-operator.io has no field status.acts; "
+        "apply the CRD of this version: kubectl apply --server-side -f crds/"
+    )
+    assert not api.kubectl("get", "lease", ACCOUNT, "-n", ACCOUNT, "--ignore-not-found")
+
+
+def test_an_api_server_that_hangs_ends_nothing_and_stops_changes(
+    api: ControlPlane, operator: Operator, cluster: str
+) -> None:
+    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    pid = api.daemons.pid("kube-apiserver")
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: operator.probe("/readyz")[0] == 503, "a Lease that is overdue", 20, operator)
+        assert operator.probe("/healthz")[0] == 200
+        assert "rso_lease_fresh 0.0" in operator.probe("/metrics")[1]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    operator.ready()
+    generation = edit(api, cluster, {"management": "Paused"})
+    until(lambda: observed(api, cluster) == generation, "the new generation", 30, operator)
+    assert operator.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RSO_RESYNC", "soon", "RSO_RESYNC='soon' is no number of seconds"),
+        ("RSO_RESYNK", "1", "RSO_RESYNK is no setting; known are RSO_BACKOFF_MAX"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT='xml' is neither json nor text"),
+    ],
+)
+def test_a_wrong_setting_ends_it_with_a_sentence(name: str, value: str, words: str) -> None:
+    mine = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCE, name: value}
+    done = subprocess.run(
+        [sys.executable, "-m", MODULE], env=mine, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert f"redis-sentinel-operator: {words}" in done.stderr
+
+
+def test_a_taken_port_ends_it_with_a_sentence(environment: dict[str, str], operator: Operator, tmp_path: Path) -> None:
+    second = Operator(environment, tmp_path / "second.log", operator.port)
+    try:
+        assert second.process.wait(20) == 1
+    finally:
+        second.end()
+    message = second.lines()[-1]["message"]
+    assert message.startswith(f"port {operator.port} for probes and metrics cannot be had: ")
+    assert message.endswith("; set RSO_HTTP_PORT")
