@@ -86,10 +86,9 @@ class Node:
 
     def stop(self) -> None:
         """End it and every container, at once, like a power cut. Quiet when it is not up."""
-        for name in ("kube-scheduler", "kubelet"):
+        for name in ("kube-scheduler", "kubelet", "containerd"):
             self.daemons.stop(name)
         self._end_containers()
-        self.daemons.stop("containerd")
         _unmount(self.files.directory)
         _remove_rules(self.config)
         pods = self.plane.network.pod_bridge
@@ -215,9 +214,17 @@ def _kill_all(pids: Iterable[int]) -> None:
 
 def _unmount(directory: Path) -> None:
     """Unmount everything below `directory`, the innermost first."""
+    for point in reversed(_mounts(directory)):
+        try:
+            run(["umount", "--lazy", point])
+        except LabError:
+            if point in _mounts(directory):  # else whoever used it was quicker
+                raise
+
+
+def _mounts(directory: Path) -> list[str]:
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for point in reversed([point for point in points if point.startswith(f"{directory}/")]):
-        run(["umount", "--lazy", point])
+    return [point for point in points if point.startswith(f"{directory}/")]
 
 
 def _remove_rules(config: LabConfig) -> None:

@@ -1,0 +1,104 @@
+"""The lab's node runs Pods, and nothing of it is left on the machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import node as lab_node
+from lab.cache import cache_root
+from lab.controlplane import STATE, ControlPlane
+from lab.machine import run
+from lab.model import LabConfig, lab_config
+from lab.node import SYSCTLS, Node
+from lab.nodefiles import PAUSE
+
+TESTS = Path(__file__).parents[1]
+LAB = ("cpn", "192.168.30.0/24")
+pytestmark = pytest.mark.timeout(180)
+
+
+def pod(name: str) -> dict[str, object]:
+    container = {"name": "pause", "image": PAUSE, "imagePullPolicy": "Never"}
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+
+def traces(config: LabConfig) -> dict[str, list[str]]:
+    """Everything on this machine that bears the name of the lab's node or control plane."""
+    directories = (
+        f"{STATE / config.name}/",
+        f"{lab_node.STATE / config.name}/",
+        f"{cache_root()}/nodes/{config.name}/",
+    )
+    commands = [path.read_bytes().decode(errors="replace") for path in _readable(Path("/proc").glob("[0-9]*/cmdline"))]
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    return {
+        "processes": [line for line in commands if any(directory in line for directory in directories)],
+        "mounts": [line for line in mounts if any(directory in line for directory in directories)],
+        "interfaces": [path.name for path in Path("/sys/class/net").iterdir() if path.name.endswith(f"-{config.name}")],
+        "packet rules": [line for line in run(["nft", "list", "tables"]).splitlines() if f"_{config.name}" in line],
+        "control groups": [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/rlnode-{config.name}")],
+        "data": [directory for directory in directories if Path(directory).exists()],
+    }
+
+
+def _readable(paths: Iterator[Path]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            path.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        yield path
+
+
+def kernel_settings() -> dict[str, str]:
+    return {key: Path("/proc/sys", key).read_text() for key in SYSCTLS}
+
+
+def test_pods_run_and_nothing_is_left() -> None:
+    config = lab_config(*LAB)
+    before = kernel_settings()
+    with ControlPlane(config) as plane:
+        with Node(config, plane):
+            plane.apply([pod("first")])
+            plane.kubectl("wait", "--for=condition=Ready", "pod/first", "--timeout=30s")
+            status = plane.get("pod", "first")["status"]
+            assert status["podIP"].startswith("198.18.30.")
+            assert status["hostIP"] == plane.network.node_address
+            assert all(traces(config).values()), traces(config)
+        left = traces(config)
+        assert (left["mounts"], left["packet rules"], left["control groups"]) == ([], [], [])
+    assert traces(config) == {kind: [] for kind in left}
+    assert kernel_settings() == before
+
+
+def test_a_node_whose_driver_is_killed_goes_with_its_pods() -> None:
+    config = lab_config(*LAB)
+    before = kernel_settings()
+    script = (
+        "import time; from lab.controlplane import ControlPlane; from lab.model import lab_config; "
+        f"from lab.node import Node; config = lab_config{LAB!r}; plane = ControlPlane(config); plane.start(); "
+        "Node(config, plane).start(); print('up', flush=True); time.sleep(600)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    driver = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    with driver.stdout:
+        assert driver.stdout.readline() == "up\n"
+        plane = ControlPlane(config)
+        plane.apply([pod("second")])
+        plane.kubectl("wait", "--for=condition=Ready", "pod/second", "--timeout=30s")
+        driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    deadline = time.monotonic() + 60
+    while any(traces(config).values()) or kernel_settings() != before:
+        assert time.monotonic() < deadline, traces(config)
+        time.sleep(0.1)
