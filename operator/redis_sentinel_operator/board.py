@@ -121,9 +121,8 @@ class Board:
         self._track_down(master)
         old = self._status.master
         if isinstance(master, Confirmed):
-            if old is None or not _is_same(old, master):
-                self._history = published(self._history, master, _precise(self._now()))
-            self._update(master=self._master_status(master, old), failovers=_entries(self._history))
+            found = self._master_status(master, old)
+            self._update(master=found, failovers=_entries(self._history))
         elif old is not None and self._down_since is not None and not old.withdrawn_since:
             self._update(master=MasterStatus(**(dict(old) | {"withdrawn_since": _second(self._now())})))
         self._refresh()
@@ -294,29 +293,28 @@ class Board:
 
     def _master_status(self, master: Confirmed, old: MasterStatus | None) -> MasterStatus:
         same = old is not None and _is_same(old, master)
-        since = old.since if old is not None and same else self._switch_time(master)
         return MasterStatus(
             host=master.host,
             address=master.address,
             port=master.port,
             config_epoch=master.config_epoch,
-            since=since,
+            since=old.since if old is not None and same else self._switched(master),
             withdrawn_since=self._withdrawn(master, old if same else None),
         )
+
+    def _switched(self, master: Confirmed) -> str:
+        """Note the switch in the history; return when it was: as the sentinels told it, else now."""
+        now, before = self._now(), self._history
+        self._history = published(before, master, _precise(now))
+        entry = next((each for each in reversed(self._history) if each not in before), None)
+        told = entry and (_moment(entry.promoted) or _moment(entry.switched))
+        return _second(told or now)
 
     def _withdrawn(self, master: Confirmed, old: MasterStatus | None) -> str | None:
         """A master that the sentinels call down stays withdrawn, until their failovers were in vain while it serves."""
         if self._down_since is None or (self._desired is not None and tried_in_vain(self._desired, self.down_for)):
             return None
         return (old and old.withdrawn_since) or _second(self._now())
-
-    def _switch_time(self, master: Confirmed) -> str:
-        """When it became master: as the sentinels told it, else now."""
-        last = self._history[-1] if self._history else None
-        if last is None or last.to_host != master.host:
-            return _second(self._now())
-        moment = _moment(last.promoted) or _moment(last.switched)
-        return _second(moment or self._now())
 
 
 def _is_same(old: MasterStatus, new: Confirmed) -> bool:

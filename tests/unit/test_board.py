@@ -1,0 +1,548 @@
+"""The board: what each thing that is found out does to status, and the one writer in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced
+from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.model.event import SentinelEvent
+from redis_sentinel_operator.model.fact import ClusterFacts, Known
+from redis_sentinel_operator.model.report import Report
+from redis_sentinel_operator.model.step import ConfigDrift, Plan, Refusal, StartUnit, Step
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, MasterRecord, Uncertain
+from unit.judge.clusters import (
+    ADDRESS,
+    OWNER,
+    S1,
+    S2,
+    S3,
+    M,
+    alive,
+    desired,
+    facts,
+    master,
+    replica,
+    running,
+    sentinel,
+    unreachable,
+)
+
+NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+WHOLE = desired()
+OLD, NEW = Confirmed(M, ADDRESS[M], 6379, 0), Confirmed(S1, ADDRESS[S1], 6379, 1)
+CALM = {name: sentinel(M) for name in (S1, S2, S3)}
+DOWN = {name: sentinel(M, 0, "s_down", "o_down") for name in (S1, S2, S3)}
+SWITCHED = {name: sentinel(S1, 1) for name in (S1, S2, S3)}
+NO_MASTER = Uncertain("MasterStopped", "It does not run.", ADDRESS[M])
+START = Step(S1, "start redis.service", "it does not run", StartUnit("redis.service", 6379, False), 1)
+
+
+@dataclass
+class Store:
+    """What the board is given to write with: keeps each document, and fails as told."""
+
+    documents: list[Mapping[str, Any]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    seconds: float = 0.0
+
+    async def write(self, document: Mapping[str, Any]) -> None:
+        taken = copy.deepcopy(dict(document))
+        await asyncio.sleep(self.seconds)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.documents.append(taken)
+
+
+@dataclass
+class Clock:
+    """The time in UTC, moved by the test."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> datetime:
+        return NOON + timedelta(seconds=self.seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def board(store: Store, clock: Clock) -> Board:
+    return Board(WHOLE.ref, {}, store.write, clock)
+
+
+@pytest_asyncio.fixture
+async def writing(board: Board, store: Store) -> AsyncIterator[asyncio.Task[None]]:
+    """The writer runs and has stored the board's first document; the store is empty again."""
+    task = asyncio.create_task(board.run())
+    await board.flush()
+    store.documents.clear()
+    yield task
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def report(read: ClusterFacts, plan: Plan | None = None, generation: int = 1, **changes: Any) -> Report:
+    verdict = judge(changes.pop("desired", WHOLE), read, None, JudgeContext(OWNER, None))
+    return Report(generation, read, verdict, plan or Plan(), (), "all is as declared", changes.pop("refusal", None))
+
+
+def condition(board: Board, kind: str) -> Mapping[str, Any]:
+    return next(each for each in board.document()["conditions"] if each["type"] == kind)
+
+
+def healthy(board: Board) -> Board:
+    board.confirm(OLD, CALM, WHOLE)
+    board.report(report(running()), WHOLE)
+    return board
+
+
+# ---- the document ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_resource_is_answered_at_once(board: Board) -> None:
+    assert board.document()["phase"] == "Bootstrapping"
+    assert condition(board, "Ready")["reason"] == "Starting"
+    assert "observedGeneration" not in board.document()
+    assert board.last_master is None
+    assert board.members is None
+
+
+def test_the_document_of_a_healthy_cluster(board: Board) -> None:
+    document = healthy(board).document()
+    assert document["phase"] == "Healthy"
+    assert document["message"] == "All as declared: redis_master01 is master, 4/4 hosts are ready."
+    assert document["observedGeneration"] == 1
+    assert (document["ready"], document["replicas"], document["sentinels"]) == ("4/4", "3/3", "3/3")
+    assert document["master"] == {
+        "host": M,
+        "address": "192.168.3.41",
+        "port": 6379,
+        "configEpoch": 0,
+        "since": "2026-01-31T12:00:00Z",
+    }
+    assert document["hosts"][0] == {
+        "name": M,
+        "address": "192.168.3.41",
+        "ssh": {"address": "192.168.3.41", "user": "root", "port": 22},
+        "role": "Master",
+        "redis": "Running",
+        "joinedAt": "2026-01-31T12:00:00Z",
+        "state": "Member",
+    }
+    assert document["hosts"][1]["sentinelID"] == "a" * 40
+    assert {each["type"]: each["status"] for each in document["conditions"]} == dict.fromkeys(
+        [
+            "Ready",
+            "MasterConfirmed",
+            "QuorumHealthy",
+            "ReplicationHealthy",
+            "HostsReachable",
+            "HostsClaimed",
+            "ConfigInSync",
+            "CredentialsInSync",
+            "PreflightPassed",
+        ],
+        "True",
+    )
+    assert {each["observedGeneration"] for each in document["conditions"]} == {1}
+
+
+def test_what_moves_by_itself_never_enters(board: Board, clock: Clock) -> None:
+    """Passes and readings over an idle minute leave the document as it is."""
+    before = healthy(board).document()
+    for second in range(60):
+        clock.seconds = second
+        moved = {
+            name: replace(host, redis=Known(replace(host.redis.value, offset=second, uptime=60 + second, keys=second)))  # type: ignore[union-attr, type-var]
+            for name, host in running().hosts.items()
+        }
+        board.confirm(OLD, CALM, WHOLE)
+        board.report(report(ClusterFacts(moved, float(second))), WHOLE)
+        assert board.document() == before
+
+
+def test_a_status_that_was_stored_is_taken_over_whole(board: Board, clock: Clock, store: Store) -> None:
+    stored = healthy(board).document()
+    clock.seconds = 600
+    again = Board(WHOLE.ref, stored, store.write, clock)
+    assert again.document() == stored
+    assert again.last_master == MasterRecord(M, ADDRESS[M], 6379, 0, "2026-01-31T12:00:00Z")
+    assert again.members == ADDRESS
+    assert healthy(again).document() == stored
+
+
+def test_fields_of_a_later_version_do_not_break_it(store: Store, clock: Clock) -> None:
+    board = Board(WHOLE.ref, {"phase": "Dancing", "tomorrow": 1, "hosts": [{"name": 7}]}, store.write, clock)
+    assert healthy(board).document()["phase"] == "Healthy"
+
+
+# ---- the master ------------------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_confirm_of_the_same_master_changes_nothing(board: Board, clock: Clock) -> None:
+    before = healthy(board).document()
+    clock.seconds = 30
+    board.confirm(OLD, CALM)
+    assert board.document() == before
+
+
+def test_a_switch_replaces_the_master_in_one_document(board: Board, clock: Clock) -> None:
+    healthy(board)
+    clock.seconds = 30
+    board.confirm(NEW, SWITCHED)
+    assert board.document()["master"] == {
+        "host": S1,
+        "address": "192.168.3.42",
+        "port": 6379,
+        "configEpoch": 1,
+        "since": "2026-01-31T12:00:30Z",
+    }
+    assert condition(board, "MasterConfirmed")["message"].startswith("redis_slave01 (192.168.3.42:6379) is master")
+
+
+def test_a_failover_back_to_the_same_address_is_a_switch(board: Board, clock: Clock) -> None:
+    healthy(board)
+    clock.seconds = 30
+    board.confirm(replace(OLD, config_epoch=2), CALM)
+    assert board.document()["master"]["since"] == "2026-01-31T12:00:30Z"
+
+
+def test_an_epoch_that_fell_at_the_same_address_is_no_switch(board: Board, clock: Clock) -> None:
+    healthy(board).confirm(NEW, SWITCHED)
+    clock.seconds = 30
+    board.confirm(replace(NEW, config_epoch=0), SWITCHED)
+    assert board.document()["master"]["since"] == "2026-01-31T12:00:00Z"
+    assert board.document()["master"]["configEpoch"] == 0
+
+
+def test_a_master_that_is_called_down_is_withdrawn_and_stays_named(board: Board, clock: Clock) -> None:
+    healthy(board)
+    clock.seconds = 10
+    board.confirm(NO_MASTER, DOWN)
+    assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:10Z"
+    assert board.document()["master"]["host"] == M
+    assert (board.document()["phase"], condition(board, "Ready")["status"]) == ("FailingOver", "False")
+    assert condition(board, "MasterConfirmed")["status"] == "False"
+    clock.seconds = 12
+    board.confirm(Uncertain("SentinelsUnreachable", "Nobody answers."), {})
+    assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:10Z"
+    assert board.down_for == 2.0
+    board.confirm(NEW, SWITCHED)
+    assert "withdrawnSince" not in board.document()["master"]
+    assert board.down_for == 0.0
+
+
+def test_one_sentinel_is_not_enough_to_withdraw(board: Board) -> None:
+    healthy(board).confirm(NO_MASTER, CALM | {S1: sentinel(M, 0, "o_down")})
+    assert "withdrawnSince" not in board.document()["master"]
+    assert condition(board, "MasterConfirmed")["status"] == "Unknown"
+
+
+def test_a_master_that_says_it_is_none_is_withdrawn(board: Board) -> None:
+    healthy(board).confirm(Uncertain("RoleDisagrees", "It says slave.", ADDRESS[M]), CALM)
+    assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:00Z"
+
+
+def test_a_successor_that_says_it_is_none_yet_does_not_withdraw_the_master(board: Board) -> None:
+    healthy(board).confirm(Uncertain("RoleDisagrees", "It says slave.", ADDRESS[S1]), SWITCHED)
+    assert "withdrawnSince" not in board.document()["master"]
+
+
+def test_o_down_of_the_old_master_does_not_withdraw_the_new_one(board: Board) -> None:
+    """Leader and a late observer still show o_down, of the old address."""
+    leader = sentinel(S1, 1, "o_down", "failover_in_progress", told=M)
+    healthy(board).confirm(NEW, {S1: leader, S2: sentinel(S1, 1), S3: sentinel(M, 0, "o_down")})
+    assert board.document()["master"]["host"] == S1
+    assert "withdrawnSince" not in board.document()["master"]
+    assert board.document()["phase"] == "FailingOver"
+
+
+def test_a_serving_master_that_sentinels_cannot_reach_comes_back_after_their_time(board: Board, clock: Clock) -> None:
+    healthy(board).confirm(OLD, DOWN)
+    assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:00Z"
+    clock.seconds = 19
+    board.confirm(OLD, DOWN)
+    assert "withdrawnSince" in board.document()["master"]
+    clock.seconds = 21
+    board.confirm(OLD, DOWN)
+    assert "withdrawnSince" not in board.document()["master"]
+    clock.seconds = 60
+    board.confirm(OLD, DOWN)
+    assert "withdrawnSince" not in board.document()["master"]
+
+
+def test_a_dead_master_without_successor_is_said_in_time(board: Board, clock: Clock) -> None:
+    healthy(board).confirm(NO_MASTER, DOWN)
+    clock.seconds = 25
+    board.confirm(NO_MASTER, DOWN)
+    assert board.document()["phase"] == "Unavailable"
+    assert condition(board, "MasterConfirmed")["reason"] == "MasterDeadNoSuccessor"
+
+
+def test_before_the_first_pass_only_the_master_is_said_anew(board: Board, clock: Clock, store: Store) -> None:
+    stored = healthy(board).document()
+    again = Board(WHOLE.ref, stored, store.write, clock)
+    clock.seconds = 30
+    again.confirm(NEW, SWITCHED, WHOLE)
+    assert again.document()["master"]["host"] == S1
+    changed = [each["type"] for each in again.document()["conditions"] if each not in stored["conditions"]]
+    assert changed == ["MasterConfirmed"]
+    assert again.document()["phase"] == "Healthy"
+
+
+# ---- reports ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_generation_is_observed_when_nothing_is_left_to_do(board: Board) -> None:
+    healthy(board).report(report(running(), Plan((START,)), 2), WHOLE)
+    assert board.document()["observedGeneration"] == 1
+    assert (board.document()["phase"], condition(board, "Reconciling")["status"]) == ("Updating", "True")
+    assert condition(board, "Ready")["observedGeneration"] == 2
+    board.report(report(running(), generation=2), WHOLE)
+    assert board.document()["observedGeneration"] == 2
+    assert "Reconciling" not in {each["type"] for each in board.document()["conditions"]}
+
+
+def test_a_refused_generation_is_observed(board: Board) -> None:
+    refusal = Refusal("ConfigInSync", "NotSupportedYet", "spec.minReplicasToWrite: not supported yet.")
+    healthy(board).report(report(running(), generation=2, refusal=refusal), WHOLE)
+    assert board.document()["observedGeneration"] == 2
+    assert board.document()["phase"] == "Blocked"
+    assert condition(board, "Stalled")["message"] == refusal.message
+
+
+def test_a_resource_that_could_not_be_read_is_not_observed(board: Board) -> None:
+    board.report(Report(3, None, None, Plan(), (), "the resource could not be read yet"), None)
+    assert "observedGeneration" not in board.document()
+
+
+def test_a_refusal_without_any_reading(board: Board) -> None:
+    refusal = Refusal("CredentialsInSync", "SecretMissing", "The Secret redis-ssh does not exist.")
+    board.report(Report(3, None, None, Plan(), (), "no", refusal), None)
+    assert board.document()["observedGeneration"] == 3
+    assert condition(board, "CredentialsInSync")["reason"] == "SecretMissing"
+
+
+def test_observe_shows_the_plan_and_full_does_not(board: Board) -> None:
+    watching = desired(management="Observe")
+    board.report(report(running(), Plan((START,)), desired=watching), watching)
+    assert board.document()["plan"] == [
+        {"host": S1, "what": "start redis.service", "why": "it does not run", "impact": "None"}
+    ]
+    assert board.document()["observedGeneration"] == 1
+    assert board.members is None
+    board.report(report(running(), Plan((START,))), WHOLE)
+    assert "plan" not in board.document()
+
+
+def test_the_transition_time_moves_with_the_status_only(board: Board, clock: Clock) -> None:
+    healthy(board)
+    clock.seconds = 60
+    board.report(report(facts(replace(alive(S3), sentinel=Known(None)), of=alive)), WHOLE)
+    assert condition(board, "QuorumHealthy")["reason"] == "SentinelMissing"
+    assert condition(board, "QuorumHealthy")["lastTransitionTime"] == "2026-01-31T12:00:00Z"
+    down = [replace(alive(name), sentinel=Known(None)) for name in (S2, S3)]
+    board.report(report(facts(*down, of=alive)), WHOLE)
+    assert condition(board, "QuorumHealthy")["lastTransitionTime"] == "2026-01-31T12:01:00Z"
+
+
+def test_hosts_that_are_not_well_say_so(board: Board) -> None:
+    odd = replace(alive(S1), redis=replica(link="down"))
+    quiet = replace(alive(S2), sentinel=Known(None))
+    board.confirm(OLD, CALM, WHOLE)
+    board.report(report(facts(odd, quiet, unreachable(S3), replace(alive(M), redis=master(S2)))), WHOLE)
+    shown = {host["name"]: host for host in board.document()["hosts"]}
+    assert shown[S1]["message"] == "its link to the master is down"
+    assert (shown[S2]["sentinel"], shown[S2]["message"]) == ("Stopped", "no sentinel runs there")
+    assert (shown[S3]["redis"], shown[S3]["message"]) == ("Unknown", "no route to host")
+    assert (board.document()["ready"], board.document()["replicas"], board.document()["sentinels"]) == (
+        "1/4",
+        "1/3",
+        "1/3",
+    )
+
+
+def test_drift_is_shown_at_its_host(board: Board) -> None:
+    drift = {S1: (ConfigDrift("repl-timeout", "60", "10"),)}
+    healthy(board).report(report(running(), Plan((START,), drift=drift)), WHOLE)
+    assert board.document()["hosts"][1]["config"] == [
+        {"key": "repl-timeout", "want": "60", "have": "10", "pendingRestart": False}
+    ]
+    assert board.document()["ready"] == "3/4"
+
+
+def test_members_are_those_that_were_once_whole_together(board: Board) -> None:
+    board.confirm(OLD, CALM, WHOLE)
+    board.report(report(running(), Plan((START,))), WHOLE)
+    assert board.members is None
+    board.report(report(running()), WHOLE)
+    assert board.members == ADDRESS
+    fewer = replace(WHOLE, hosts=WHOLE.hosts[:3])
+    refusal = Refusal("ConfigInSync", "NotSupportedYet", "A host was removed.")
+    board.report(report(running(), refusal=refusal, desired=fewer), fewer)
+    assert board.members == ADDRESS
+
+
+# ---- bootstrap, acts, events, deletion -------------------------------------------------------------------------------
+
+
+def test_the_bootstrap_is_kept(board: Board, clock: Clock, store: Store) -> None:
+    board.begin_bootstrap("b1", M)
+    assert board.bootstrap == BootstrapRecord("b1", M, "2026-01-31T12:00:00Z")
+    clock.seconds = 8
+    again = Board(WHOLE.ref, board.document(), store.write, clock)
+    again.complete_bootstrap()
+    done = BootstrapRecord("b1", M, "2026-01-31T12:00:00Z", "2026-01-31T12:00:08Z")
+    assert again.bootstrap == done
+    clock.seconds = 9
+    again.complete_bootstrap()
+    assert again.bootstrap == done
+
+
+def test_acts_are_answered_once_and_the_last_ten_are_kept(board: Board) -> None:
+    for minute in range(12):
+        board.act("adopt-claim", "-", f"2026-01-31T12:{minute:02d}:00Z", "Done", "It was done.")
+    acts = board.document()["acts"]
+    assert [act["at"] for act in acts] == [f"2026-01-31T12:{minute:02d}:00Z" for minute in range(2, 12)]
+    assert "2026-01-31T12:00:00Z" in board.answered
+
+
+def test_an_act_that_is_no_act_is_answered_with_a_time_that_the_api_takes(board: Board, store: Store) -> None:
+    board.act("", "", "please do something", "Refused", "Write it as ...")
+    assert board.document()["acts"] == [
+        {
+            "verb": "unknown",
+            "arg": "please do something",
+            "at": "2026-01-31T12:00:00Z",
+            "result": "Refused",
+            "message": "Write it as ...",
+        }
+    ]
+    assert "please do something" in Board(WHOLE.ref, board.document(), store.write, Clock()).answered
+
+
+def test_a_failover_is_one_entry_with_the_time_of_its_publication(board: Board, clock: Clock) -> None:
+    healthy(board)
+    old, new = f"master {'redis-cluster'} {ADDRESS[M]} 6379", f"{ADDRESS[S1]}:6379 {ADDRESS[S1]} 6379"
+    at = NOON.timestamp() + 10
+    told = [
+        (0.0, "+sdown", old),
+        (0.1, "+odown", f"{old} #quorum 2/2"),
+        (0.2, "+elected-leader", old),
+        (1.2, "+promoted-slave", f"slave {new} @ redis-cluster {ADDRESS[M]} 6379"),
+        (1.4, "+switch-master", f"redis-cluster {ADDRESS[M]} 6379 {ADDRESS[S1]} 6379"),
+    ]
+    for later, channel, payload in told:
+        for host in (S1, S2, S3):
+            board.event(SentinelEvent(host, at + later, channel, payload, "redis-cluster"), WHOLE)
+    clock.seconds = 12.345
+    board.confirm(NEW, SWITCHED)
+    (entry,) = board.document()["failovers"]
+    assert (entry["from"], entry["to"], entry["cause"]) == (M, S1, "Failure")
+    assert entry["published"] == "2026-01-31T12:00:12.345Z"
+    assert board.document()["master"]["since"] == "2026-01-31T12:00:11Z"
+    again = Board(WHOLE.ref, board.document(), Store().write, clock)
+    assert again.document() == board.document()
+
+
+def test_deleting(board: Board) -> None:
+    healthy(board).deleting()
+    assert board.document()["phase"] == "Deleting"
+    assert condition(board, "Ready")["status"] == "False"
+
+
+# ---- the writer, in virtual time -------------------------------------------------------------------------------------
+
+
+@pytest.mark.looptime
+async def test_the_latest_wins_and_the_document_is_whole(board: Board, store: Store, writing: object) -> None:
+    store.seconds = 1.0
+    healthy(board)
+    await asyncio.sleep(0.5)  # the first write goes on
+    for epoch in range(1, 6):
+        board.confirm(replace(NEW, config_epoch=epoch), SWITCHED)
+    await board.flush()
+    assert [each["master"]["configEpoch"] for each in store.documents] == [0, 5]
+    assert store.documents[-1] == board.document()
+
+
+@pytest.mark.looptime
+async def test_equal_documents_are_not_written(board: Board, store: Store, writing: object) -> None:
+    healthy(board)
+    await board.flush()
+    for _ in range(20):
+        healthy(board)
+        await board.flush()
+        await asyncio.sleep(10)
+    assert len(store.documents) == 1
+
+
+@pytest.mark.looptime
+async def test_a_failed_write_is_repeated_with_the_latest(
+    board: Board, store: Store, writing: object, looptime: Any
+) -> None:
+    store.failures = [ApiUnavailable("503"), ApiUnavailable("503"), TimeoutError("no answer"), ValueError("a mistake")]
+    healthy(board)
+    await asyncio.sleep(0.3)
+    board.confirm(NEW, SWITCHED)
+    await board.flush()
+    assert [each["master"]["host"] for each in store.documents] == [S1]
+    assert looptime == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
+
+
+@pytest.mark.looptime
+async def test_a_write_that_failed_and_arrived_is_repaired(board: Board, store: Store, writing: object) -> None:
+    """A document, another that fails (but may be stored), and back to the first: it must be written again."""
+    healthy(board)
+    await board.flush()
+    store.failures = [ApiUnavailable("the connection broke after the request")]
+    board.report(report(running(), Plan(waiting=("redis waits",))), WHOLE)
+    await asyncio.sleep(0.1)
+    healthy(board)
+    await board.flush()
+    assert store.documents == [board.document(), board.document()]
+
+
+@pytest.mark.looptime
+async def test_an_object_that_was_replaced_ends_the_writer_and_every_flush(
+    board: Board, store: Store, writing: asyncio.Task[None]
+) -> None:
+    store.failures = [ObjectReplaced("another uid")]
+    board.begin_bootstrap("b1", M)
+    with pytest.raises(ObjectReplaced):
+        await board.flush()
+    with pytest.raises(ObjectReplaced):
+        await writing
+    board.complete_bootstrap()
+    with pytest.raises(ObjectReplaced):
+        await board.flush()
+    assert store.documents == []
+
+
+@pytest.mark.looptime
+async def test_flush_waits_for_the_bootstrap_record(board: Board, store: Store, writing: object, looptime: Any) -> None:
+    store.seconds = 2.0
+    healthy(board)
+    await asyncio.sleep(1.0)  # this document is being written
+    board.begin_bootstrap("b1", M)
+    await board.flush()
+    assert looptime == pytest.approx(4.0)
+    assert store.documents[-1]["bootstrap"]["id"] == "b1"
