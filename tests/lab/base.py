@@ -56,7 +56,7 @@ def _genuine(setting: str, family: str) -> Path | None:
     return None
 
 
-def _mirror() -> str:
+def debian_mirror() -> str:
     """The Debian archive that this machine's apt takes its packages from."""
     targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(CREATED_BY)"])
     for line in targets.splitlines():
@@ -68,7 +68,7 @@ def _mirror() -> str:
 
 def _bootstrap(path: Path, console: Console) -> None:
     with console.step("the base system", "debootstrap"):
-        run(["debootstrap", "--variant=minbase", f"--include={FIRST}", SUITE, path, _mirror()])
+        run(["debootstrap", "--variant=minbase", f"--include={FIRST}", SUITE, path, debian_mirror()])
     with console.step("firewalld, rpm and dnf for the base system", "apt-get in the new tree"), mounted_proc(path):
         _borrow_apt(path)
         guard = path / "usr/sbin/policy-rc.d"  # 101: no service may start in the chroot

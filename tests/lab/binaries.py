@@ -90,10 +90,7 @@ def go_command(console: Console | None = None) -> Path:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
         subprocess.run([*pip, "--target", str(directory), "-r", str(requirements)], check=True)
 
-    found = sorted(artefact(key, build, console).glob("**/bin/go"))
-    if not found:
-        raise FileNotFoundError(f"the Go of {requirements} has no bin/go")
-    return found[0]
+    return artefact(key, build, console) / "go" / "bin" / "go"
 
 
 def _go_version(go: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.base import _mirror
+from lab.base import debian_mirror
 from lab.binaries import MODULE, go_build, go_command
 from lab.cache import artefact, cache_root
 from lab.console import Console, default_console
@@ -56,7 +56,7 @@ def base_image(console: Console | None = None) -> str:
     def build(directory: Path) -> None:
         tree = directory / "tree"
         with console.step("the base of images", "debootstrap"):
-            run(["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", "bookworm", tree, _mirror()])
+            run(["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", "bookworm", tree, debian_mirror()])
         for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
             shutil.rmtree(tree / waste, ignore_errors=True)
         (tree / "etc/resolv.conf").write_text("")
