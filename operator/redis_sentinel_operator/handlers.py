@@ -118,7 +118,6 @@ async def live(ref: ClusterRef, services: Services, shared: Live, stopped: kopf.
 
     while not ended():
         shared.cluster = Cluster(ref, services)
-        waker = asyncio.create_task(_wake_at_end(shared.cluster, stopped), name=f"end of {ref}")
         try:
             await shared.cluster.run(ended, deleted)
         except ObjectReplaced as error:
@@ -131,14 +130,7 @@ async def live(ref: ClusterRef, services: Services, shared: Live, stopped: kopf.
                 return
         finally:
             shared.cluster = None
-            waker.cancel()
         await stopped.wait(_RESTART_SECONDS)
-
-
-async def _wake_at_end(cluster: Cluster, stopped: kopf.DaemonStopped) -> None:
-    """A cluster that rests until its next pass learns at once that it shall end."""
-    await stopped.wait()
-    cluster.wake("the end")
 
 
 async def _gone(ref: ClusterRef, services: Services) -> bool:
@@ -153,7 +145,7 @@ async def _gone(ref: ClusterRef, services: Services) -> bool:
 def wake(shared: Live, body: Mapping[str, Any]) -> None:
     """Wake the cluster when the spec or our annotation changed; its own status and other annotations do not count.
 
-    A deletion is not among it: kopf stops the daemon, and a pass begun right before that would only delay it.
+    A deletion is not among it: the daemon is stopped then, and must not begin a pass right before that.
     """
     metadata = body["metadata"]
     act = str((metadata.get("annotations") or {}).get(ACT_ANNOTATION, ""))
