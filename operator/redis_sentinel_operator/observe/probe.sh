@@ -133,7 +133,7 @@ remember_firewall() {
     id=
 }
 
-pids=
+processes=
 
 read_processes() {
     set +f
@@ -157,7 +157,7 @@ one_process() { # pid name
     *-sentinel\|* | *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
     esac
     printf 'process %s %s %s %s\n' "$1" "${status%% *}" "$sentinel" "$2"
-    pids=$pids$nl$1
+    processes="$processes$nl$1 $2"
     { while read -r line; do # its place in systemd's tree, in cgroup v1 and v2
         case $line in
         *:name=systemd:* | 0::*) printf 'cgroup %s %s\n' "$1" "${line#*:*:}" ;;
@@ -173,12 +173,13 @@ read_listeners() { # whose they are is found among redis' own first descriptors;
         return
     fi
     owners=
-    for pid in $pids; do
+    for process in $processes; do
+        pid=${process%% *}
         set +f
         # shellcheck disable=SC2046
         for inode in $(readlink "/proc/$pid/fd"/[0-9] "/proc/$pid/fd"/[0-9][0-9] 2>/dev/null); do
             case $inode in
-            socket:*) owners="$owners$nl$inode $pid" ;;
+            socket:*) owners="$owners$nl$inode $process" ;;
             esac
         done
         set -f

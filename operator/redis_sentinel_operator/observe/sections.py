@@ -133,7 +133,9 @@ def _unit_of(path: str) -> str:
 
 def sockets_of(rows: Rows) -> tuple[Socket, ...]:
     """Read `ss -ltne` with the owners of inodes, `ss -ltnpe`, or bare ports of /proc/net/tcp."""
-    owners = {inode: pid for word, rest in rows if word == "owner" for inode, pid in [_fields(rest, 2)]}
+    owners = {
+        inode: (int(pid), name) for word, rest in rows if word == "owner" for inode, pid, name in [_fields(rest, 3)]
+    }
     found: list[Socket] = []
     for word, rest in _only(rows, "socket", "port", "owner"):
         if word == "port":
@@ -143,7 +145,7 @@ def sockets_of(rows: Rows) -> tuple[Socket, ...]:
     return tuple(found)
 
 
-def _sockets(row: str, owners: Mapping[str, str]) -> list[Socket]:
+def _sockets(row: str, owners: Mapping[str, tuple[int, str]]) -> list[Socket]:
     """Read `LISTEN 0 511 0.0.0.0:6379 0.0.0.0:* users:(("redis-server",pid=71,fd=4)) uid:990 ino:4242 sk:1 <->`."""
     words = row.split()
     text = words[3].rpartition(":")[2] if len(words) > 3 else ""
@@ -152,8 +154,8 @@ def _sockets(row: str, owners: Mapping[str, str]) -> list[Socket]:
     port = int(text)
     users = [Socket(port, name, int(pid)) for name, pid in _USERS.findall(row)]
     inode = next((word.removeprefix("ino:") for word in words if word.startswith("ino:")), "")
-    owner = owners.get(f"socket:[{inode}]")
-    return users or [Socket(port, "redis" if owner else "", int(owner or 0))]
+    pid, name = owners.get(f"socket:[{inode}]", (0, ""))
+    return users or [Socket(port, name, pid)]
 
 
 def data_of(rows: Rows) -> tuple[DataFile, ...]:
