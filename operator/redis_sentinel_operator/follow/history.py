@@ -3,8 +3,8 @@
 Each sentinel tells the same switch, the leader seconds after the others; messages of different sentinels arrive in any
 order; one that was cut off tells it much later. So an entry is found by the old master, never by the message.
 
-The last entry may be a *suspicion*: sentinels call the master down, no attempt was begun. It is kept as it knows when all
-began, vanishes when the master answers again, and is not for showing (`shown`).
+The last entry may be a *suspicion*: sentinels call the master down, no attempt was begun. It is kept as it knows when
+all began, vanishes when the master answers again, and is not for showing (`shown`).
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ def record(history: History, event: SentinelEvent, desired: Desired) -> History:
         event: what a sentinel said.
         desired: names the hosts; an address that is not declared stands for itself.
     """
-    act = _ACTS.get(event.channel)
+    act, seen = _ACTS.get(event.channel), view(event)
     if act is None or event.master_name not in ("", desired.master_name):
         return history
-    return act(history, view(event), event, desired)[-LIMIT:]
+    if isinstance(seen, Instance) and _lags(history, _name(desired, seen.master_address)):
+        return history
+    return act(history, seen, event, desired)[-LIMIT:]
 
 
 def published(history: History, confirmed: Confirmed, at: str) -> History:
@@ -130,8 +132,12 @@ def _switched(history: History, seen: View, event: SentinelEvent, desired: Desir
     last = _last_success(history)
     if last is not None and last.to_host == new and shown(history)[-1] is last:
         return shown(history)  # a sentinel that was away tells it late
+    if _lags(history, old):
+        old = history[-1].from_host
+    elif last is not None and shown(history)[-1] is last and last.from_host == old:
+        old = last.to_host  # two switches away
     before, entry = _entry(history, old, event.at)
-    known = bool(entry.detected) or (history and history[-1] == entry) or _is_attempt(entry)
+    known = entry.detected or (history and history[-1] == entry)
     cause = entry.cause if known else "Requested"
     return (*before, replace(entry, to_host=new, cause=cause, switched=_stamp(event.at), result="Succeeded"))
 
@@ -140,9 +146,7 @@ def _aborted(history: History, seen: View, event: SentinelEvent, desired: Desire
     """An attempt came to nothing; attempts that fail alike one after the other are one entry."""
     if not isinstance(seen, Instance):
         return history
-    before, entry = _entry(
-        history, _name(desired, seen.address if seen.type == "master" else seen.master_address), event.at
-    )
+    before, entry = _entry(history, _name(desired, seen.master_address), event.at)
     other_leads = event.channel == "-failover-abort-not-elected" and entry.elected
     if entry.switched or other_leads:
         return history
@@ -187,8 +191,17 @@ _ACTS: dict[str, Callable[[History, View, SentinelEvent, Desired], History]] = {
 # -- finding the entry
 
 
+def _lags(history: History, old: str) -> bool:
+    """Whether a message about the master `old` comes from a sentinel that missed the last switch, during the next one."""
+    last = _last_success(history)
+    open_one = history[-1] if history and not history[-1].result else None
+    if last is None or open_one is None or not _is_attempt(open_one):
+        return False
+    return old == last.from_host and open_one.from_host == last.to_host
+
+
 def _entry(history: History, old: str, at: float) -> tuple[History, Failover]:
-    """Return the entry that a message about the master `old` belongs to, and those before it; a new one when none does."""
+    """Return the entry that a message about the master `old` belongs to, or a new one, and the entries before it."""
     last = history[-1] if history else None
     if last is not None and last.from_host == old and _takes(last, at):
         return history[:-1], last
