@@ -42,6 +42,8 @@ _PULSE_LIMIT: Final = 60.0
 _LAST_THREADS: Final = 2.0
 _LEASE_REQUEST: Final = 4.0  # below the renew deadline, so that a lost packet costs one renewal and not the Lease
 
+_SETUP: Final = "namespace and rights of the operator: kubectl apply -k deploy/"
+
 log = logging.getLogger("redis_sentinel_operator")
 
 
@@ -140,7 +142,7 @@ async def _start(kube: KubeClient, lease: Lease, sideline: Sideline) -> str:
     try:
         await sideline.call(lease.acquire())
     except KubeError as error:
-        raise CannotStart(f"{error}; the rights are in deploy/: kubectl apply -k deploy/") from None
+        raise CannotStart(f"{error}; {_SETUP}") from None
     return identity
 
 
@@ -179,7 +181,7 @@ async def preflight(kube: KubeClient) -> str:
             log.warning("waiting for the API server: %s", error)
             deadline = time.monotonic() + _CRD_GRACE
         except KubeError as error:
-            raise CannotStart(f"{error}; the rights are in deploy/: kubectl apply -k deploy/") from None
+            raise CannotStart(f"{error}; {_SETUP}") from None
         else:
             if time.monotonic() > deadline:
                 raise CannotStart(

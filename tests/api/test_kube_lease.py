@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from lab.controlplane import ControlPlane
-from redis_sentinel_operator.errors import ApiUnavailable, LeaseLost
+from redis_sentinel_operator.errors import ApiUnavailable, KubeError, LeaseLost
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.kube.lease import NAME, Lease, epoch_of
 from redis_sentinel_operator.settings import Settings
@@ -115,6 +115,11 @@ async def test_a_holder_that_comes_back_late_sees_that_it_lost(clean: KubeClient
     assert len(said) == 1
     await first.release()  # must not take it from the other
     assert (await spec_of(clean))["holderIdentity"] == "two"
+
+
+async def test_a_namespace_that_does_not_exist_is_no_reason_to_wait(admin: KubeClient) -> None:
+    with pytest.raises(KubeError, match='namespaces "nowhere" not found'):
+        await Lease(admin, "nowhere", "one", QUICK).acquire()
 
 
 async def test_of_many_that_want_it_one_gets_it(clean: KubeClient, operator_client: KubeClient) -> None:

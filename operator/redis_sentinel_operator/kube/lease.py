@@ -61,7 +61,7 @@ class Lease:
         """Wait until the Lease is ours; an API server that is away is waited for.
 
         Raises:
-            KubeError: we may not read or write the Lease.
+            KubeError: we may not read or write the Lease, or its namespace does not exist.
         """
         seen: _Seen | None = None
         while True:
@@ -146,7 +146,8 @@ class Lease:
         try:
             await self._put(document, begun, create=found is None)
         except KubeError as error:
-            if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+            gone = error.status == HTTPStatus.NOT_FOUND and found is not None  # else it is the namespace that lacks
+            if error.status == HTTPStatus.CONFLICT or gone:
                 return False
             raise
         log.info("this process holds the Lease, epoch %d", self.epoch)
