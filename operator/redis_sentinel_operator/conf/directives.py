@@ -124,19 +124,20 @@ def join(words: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: `raw` as it stands, `words` what Redis reads in it (empty for comments and blank lines).
+    """A line that Redis reads: `raw` as it stands at index `at` of the file, `words` what Redis reads in it.
 
-    `broken`: its quotes do not balance.
+    `broken`: its quotes do not balance, so that it has no words.
     """
 
+    at: int
     raw: str = field(repr=False)
     words: tuple[str, ...] = field(default=(), repr=False)
-    broken: bool = False
+    name: str = ""  # canonical
 
     @property
-    def name(self) -> str:
-        """The directive's canonical name, "" when there is none."""
-        return canonical(self.words[0]) if self.words else ""
+    def broken(self) -> bool:
+        """Whether Redis refuses to start with it."""
+        return not self.words
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -144,18 +145,18 @@ class Line:
         return self.words[1:]
 
 
-def parse_line(raw: str) -> Line:
-    """Read one line (without its line feed)."""
+def parse_line(raw: str, at: int = 0) -> Line | None:
+    """Read one line (without its line feed); None when it is blank or a comment."""
     trimmed = raw.strip(" \t\r\n")
-    if not trimmed or trimmed.startswith("#"):
-        return Line(raw)
+    if not trimmed or trimmed[0] == "#":
+        return None
     words = split(trimmed)
-    return Line(raw, broken=True) if words is None else Line(raw, words)
+    return Line(at, raw, words, canonical(words[0])) if words else Line(at, raw)
 
 
-def parse_lines(text: str) -> tuple[Line, ...]:
-    """Read a file; the raw lines with a line feed between them give the same text."""
-    return tuple(parse_line(raw) for raw in text.split("\n"))
+def parse_lines(raws: Sequence[str]) -> tuple[Line, ...]:
+    """Read the lines of a file; blank lines and comments are left out."""
+    return tuple(line for at, raw in enumerate(raws) if (line := parse_line(raw, at)))
 
 
 def live(name: str, version: str) -> bool:

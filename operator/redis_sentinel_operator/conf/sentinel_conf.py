@@ -73,7 +73,7 @@ class SentinelConf:
     @property
     def broken(self) -> tuple[int, ...]:
         """The numbers of the lines whose quotes do not balance; Sentinel refuses to start with them."""
-        return tuple(number for number, line in enumerate(self.lines, 1) if line.broken)
+        return tuple(line.at + 1 for line in self.lines if line.broken)
 
     def _sentinel(self, keyword: str) -> list[tuple[str, ...]]:
         return [line.words[2:] for line in self.lines if _keyword(line) == keyword]
@@ -86,7 +86,7 @@ def _keyword(line: Line) -> str:
 
 def parse(text: str) -> SentinelConf:
     """Read a sentinel.conf; never fails: a line that Sentinel could not read is kept and told by `.broken`."""
-    return SentinelConf(parse_lines(text))
+    return SentinelConf(parse_lines(text.split("\n")))
 
 
 def render(

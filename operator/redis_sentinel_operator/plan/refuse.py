@@ -8,7 +8,7 @@ from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts, Known
+from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known
 from redis_sentinel_operator.model.step import Refusal
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.claim import foreign
@@ -97,7 +97,8 @@ def _another(host: Host, wanted: str, situation: Situation) -> bool:
     in_file = _file_password(host)
     if host.redis_stopped:  # its file counts only where all are stopped; one without a password may be a fresh one
         return situation is Situation.STOPPED and in_file not in ("", wanted)
-    return isinstance(host.facts.redis, Known) and in_file != wanted
+    refused = isinstance(host.facts.redis, Known) and isinstance(host.facts.redis.value, Denied)
+    return refused and in_file != wanted
 
 
 def _file_password(host: Host) -> str:

@@ -1,0 +1,270 @@
+"""The seed's hosts as facts, from bare to running, and what carrying out a plan makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from redis_sentinel_operator.conf import redis_conf, sentinel_conf
+from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.model.desired import ClusterRef, Desired, DesiredHost, SentinelSettings, SshAccess
+from redis_sentinel_operator.model.fact import (
+    Claim,
+    ClusterFacts,
+    FileFacts,
+    FirewallFacts,
+    HostFacts,
+    Known,
+    OsFacts,
+    Process,
+    RedisFacts,
+    SentinelFacts,
+    SentinelView,
+    UnitFacts,
+    Unknown,
+)
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import (
+    ConfigSet,
+    EditConf,
+    EnableUnit,
+    InstallPackage,
+    OpenPorts,
+    Plan,
+    SentinelSet,
+    StartUnit,
+    Step,
+    TakeClaim,
+    WriteDropIn,
+    WriteSentinelConf,
+)
+from redis_sentinel_operator.model.verdict import (
+    BootstrapRecord,
+    Confirmed,
+    Finding,
+    Mastership,
+    Situation,
+    Uncertain,
+    Verdict,
+)
+from redis_sentinel_operator.plan.order import PlanContext
+
+CAPTURES = Path(__file__).parents[1] / "conf" / "captures"
+SHIPPED = {
+    EL7.redis_conf: (CAPTURES / "redis-shipped.conf").read_text(),
+    EL7.sentinel_conf: (CAPTURES / "sentinel-shipped.conf").read_text(),
+}
+NAME, PASSWORD, OWNER = "redis-cluster", "dusruffpeltm", "c0ffee/default/redis"
+M, S1, S2, S3 = "redis_master01", "redis_slave01", "redis_slave02", "redis_slave03"
+ADDRESS = {M: "192.168.3.41", S1: "192.168.3.42", S2: "192.168.3.43", S3: "192.168.3.44"}
+RECORD = BootstrapRecord("b1", M, "2026-01-31T12:00:00Z")
+CONTEXT = PlanContext(OWNER, RECORD)
+DONE = PlanContext(OWNER, replace(RECORD, completed_at="2026-01-31T12:01:00Z"))
+FINE = Finding(True, "Fine", "")
+CONFIG = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
+
+Change = Callable[[HostFacts], HostFacts]
+
+
+def desired(**changes: object) -> Desired:
+    hosts = tuple(DesiredHost(name, at, SshAccess(at), sentinel=name != M) for name, at in ADDRESS.items())
+    whole = Desired(
+        ClusterRef("default", "redis", "uid-1"),
+        1,
+        NAME,
+        "Full",
+        hosts,
+        M,
+        SentinelSettings(2),
+        redis_config=CONFIG,
+        password=Secret(PASSWORD),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def verdict(
+    situation: Situation, master: str | None = None, *transition: str, message: str = "it is so", reason: str = ""
+) -> Verdict:
+    who: Mastership = Uncertain("SentinelsUnreachable", "nobody is confirmed")
+    if master:
+        who = Confirmed(master, ADDRESS[master], 6379, 1)
+    return Verdict(who, situation, message, transition, FINE, FINE, FINE, FINE, situation_reason=reason)
+
+
+def file(path: str, text: str, mode: int = 0o640) -> FileFacts:
+    return FileFacts(path, mode, "redis", "root", text)
+
+
+def unit(name: str, active: str = "inactive", enabled: str = "disabled", load: str = "loaded") -> UnitFacts:
+    return UnitFacts(name, load, active, enabled)
+
+
+def bare(name: str) -> HostFacts:
+    return HostFacts(
+        name=name,
+        address=ADDRESS[name],
+        os=Known(OsFacts("centos", "7")),
+        packages=Known({}),
+        files=Known(dict.fromkeys(EL7.files)),
+        units=Known({each: unit(each, enabled="", load="not-found") for each in EL7.units}),
+        firewall=Known(FirewallFacts("firewalld", "public")),
+        data=Known(()),
+        processes=Known(()),
+        listeners=Known(()),
+        claim=Known(None),
+        redis=Known(None),
+        sentinel=Known(None),
+    )
+
+
+def claimed(host: HostFacts, owner: str = OWNER, bootstrap_id: str = "b1") -> HostFacts:
+    return replace(host, claim=Known(Claim(owner, bootstrap_id)))
+
+
+def installed(host: HostFacts, version: str = "3.2.6-2.el7") -> HostFacts:
+    shipped: dict[str, FileFacts | None] = {path: file(path, text) for path, text in SHIPPED.items()}
+    return replace(
+        host,
+        packages=Known({"redis": version}),
+        units=Known({each: unit(each) for each in EL7.units}),
+        files=Known({**dict.fromkeys(EL7.files), **shipped}),
+    )
+
+
+def with_file(host: HostFacts, path: str, text: str | None, mode: int = 0o640) -> HostFacts:
+    assert isinstance(host.files, Known)
+    return replace(host, files=Known({**host.files.value, path: None if text is None else file(path, text, mode)}))
+
+
+def with_unit(host: HostFacts, name: str, **changes: str) -> HostFacts:
+    assert isinstance(host.units, Known)
+    units = host.units.value
+    return replace(host, units=Known({**units, name: replace(units[name], **changes)}))  # type: ignore[arg-type]
+
+
+def text_of(host: HostFacts, path: str) -> str:
+    assert isinstance(host.files, Known)
+    found = host.files.value[path]
+    assert found is not None
+    return found.text
+
+
+def redis_facts(host: HostFacts, of: str | None) -> RedisFacts:
+    """A running redis with what its file says; `of` is the address of its master."""
+    conf = redis_conf.parse(text_of(host, EL7.redis_conf))
+    keys = ("bind", "port", "requirepass", "masterauth", "repl-ping-slave-period", "repl-timeout")
+    config = {key: conf.get(key) or "" for key in keys}
+    return RedisFacts(
+        "3.2.6",
+        "r",
+        7,
+        "slave" if of else "master",
+        60,
+        master_address=of or "",
+        link="up" if of else "",
+        config=config,
+    )
+
+
+def view(master: str, **changes: object) -> SentinelView:
+    at = ADDRESS.get(master, master)
+    whole = SentinelView(at, 6379, at, 1, frozenset({"master"}), 2, 5000, 10000, 1, 3, 2)
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def sees(master: str, **changes: object) -> Known[SentinelFacts | None]:
+    return Known(SentinelFacts("3.2.6", "s", 8, False, (NAME,), view(master, **changes)))
+
+
+def sentinel_file(master: str, epoch: int = 1) -> str:
+    """What a running sentinel keeps."""
+    return (
+        f"sentinel myid {'a' * 40}\nsentinel monitor {NAME} {ADDRESS[master]} 6379 2\n"
+        f"sentinel auth-pass {NAME} {PASSWORD}\nsentinel config-epoch {NAME} {epoch}\n"
+        f"sentinel known-slave {NAME} {ADDRESS[S1]} 6379\n"
+    )
+
+
+def stopped_redis(host: HostFacts) -> HostFacts:
+    assert isinstance(host.processes, Known)
+    rest = tuple(each for each in host.processes.value if each.sentinel)
+    return with_unit(replace(host, redis=Known(None), processes=Known(rest)), EL7.redis_unit, active="failed")
+
+
+def stopped_sentinel(host: HostFacts) -> HostFacts:
+    assert isinstance(host.processes, Known)
+    rest = tuple(each for each in host.processes.value if not each.sentinel)
+    return with_unit(replace(host, sentinel=Known(None), processes=Known(rest)), EL7.sentinel_unit, active="inactive")
+
+
+def unreachable(host: HostFacts) -> HostFacts:
+    gone = Unknown("no route to host")
+    return HostFacts(host.name, host.address, *([gone] * 11))  # type: ignore[arg-type]
+
+
+def carried_out(reading: ClusterFacts, todo: Plan) -> ClusterFacts:
+    """The facts after every step of a plan was done."""
+    hosts = dict(reading.hosts)
+    for step in todo.steps:
+        hosts[step.host] = _after(hosts[step.host], step)
+    return ClusterFacts(hosts, reading.at)
+
+
+def _after(host: HostFacts, step: Step) -> HostFacts:
+    match step.action:
+        case TakeClaim(owner, bootstrap_id):
+            return claimed(host, owner, bootstrap_id)
+        case InstallPackage():
+            return installed(host)
+        case EditConf() | WriteSentinelConf():
+            return with_file(host, step.action.path, step.action.text.reveal())
+        case WriteDropIn(path, text):
+            return with_file(host, path, text)
+        case EnableUnit(name):
+            return with_unit(host, name, enabled="enabled")
+        case StartUnit():
+            return _started(host, step.action)
+    return _set(host, step)
+
+
+def _set(host: HostFacts, step: Step) -> HostFacts:
+    match step.action:
+        case OpenPorts(_, zone, runtime, permanent):
+            assert isinstance(host.firewall, Known)
+            had = host.firewall.value
+            now, later = ({f"{port}/tcp" for port in ports} for ports in (runtime, permanent))
+            return replace(
+                host,
+                firewall=Known(replace(had, zone=zone, runtime=had.runtime | now, permanent=had.permanent | later)),
+            )
+        case ConfigSet(values):
+            assert isinstance(host.redis, Known)
+            assert isinstance(host.redis.value, RedisFacts)
+            set_ = {key: value.reveal() if isinstance(value, Secret) else value for key, value in values.items()}
+            config = {**host.redis.value.config, **set_}
+            return replace(host, redis=Known(replace(host.redis.value, config=config)))
+        case SentinelSet():
+            return replace(host, sentinel=sees(M))
+    raise AssertionError(step)
+
+
+def _started(host: HostFacts, action: StartUnit) -> HostFacts:
+    assert isinstance(host.processes, Known)
+    process = Process(9 if action.sentinel else 7, "redis-server", action.unit, action.sentinel)
+    host = replace(host, processes=Known((*host.processes.value, process)))
+    host = with_unit(host, action.unit, active="active")
+    if action.sentinel:
+        monitor = sentinel_conf.parse(text_of(host, EL7.sentinel_conf)).masters[NAME]
+        return replace(host, sentinel=sees(monitor.address))
+    line = redis_conf.parse(text_of(host, EL7.redis_conf)).get("slaveof")
+    return replace(host, redis=Known(redis_facts(host, line.split()[0] if line else None)))
+
+
+def cluster(of: Callable[[str], HostFacts], **changed: Change) -> ClusterFacts:
+    """All hosts made by `of`, some of them changed (by the short names M, S1, S2, S3)."""
+    names = {"M": M, "S1": S1, "S2": S2, "S3": S3}
+    hosts = {name: of(name) for name in ADDRESS}
+    for short, change in changed.items():
+        hosts[names[short]] = change(hosts[names[short]])
+    return ClusterFacts(hosts, 0.0)
