@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import kopf
 
@@ -32,11 +32,18 @@ _FORCE_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
 
 
+class Wakeable(Protocol):
+    """What `wake` needs of a cluster."""
+
+    def wake(self, why: str) -> None:
+        """Ask for a pass now."""
+
+
 @dataclass(slots=True)
 class Live:
     """What the handlers of one object share: its cluster while the daemon runs, and what it was last woken for."""
 
-    cluster: Cluster | None = None
+    cluster: Wakeable | None = None
     seen: tuple[object, ...] | None = None
 
 
@@ -117,9 +124,9 @@ async def live(ref: ClusterRef, services: Services, shared: Live, stopped: kopf.
         return kopf.DaemonStoppingReason.RESOURCE_DELETED in (stopped.reason or kopf.DaemonStoppingReason(0))
 
     while not ended():
-        shared.cluster = Cluster(ref, services)
+        shared.cluster = cluster = Cluster(ref, services)
         try:
-            await shared.cluster.run(ended, deleted)
+            await cluster.run(ended, deleted)
         except ObjectReplaced as error:
             log.info("%s: %s", ref, error)
             return
@@ -148,6 +155,8 @@ def wake(shared: Live, body: Mapping[str, Any]) -> None:
     A deletion is not among it: the daemon is stopped then, and must not begin a pass right before that.
     """
     metadata = body["metadata"]
+    if metadata.get("deletionTimestamp"):  # it raises the generation as well
+        return
     act = str((metadata.get("annotations") or {}).get(ACT_ANNOTATION, ""))
     seen = (metadata.get("generation"), hashlib.sha256(act.encode()).digest())
     if seen == shared.seen:

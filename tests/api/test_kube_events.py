@@ -8,7 +8,7 @@ from typing import Any
 
 from redis_sentinel_operator.api import GROUP
 from redis_sentinel_operator.kube.client import KubeClient, path_of
-from redis_sentinel_operator.kube.events import Events
+from redis_sentinel_operator.kube.events import Aspect, Events
 from redis_sentinel_operator.model.desired import ClusterRef
 
 
@@ -27,9 +27,9 @@ async def test_a_transition_becomes_one_event_of_the_object(
     events = Events(operator_client, "this-process")
     task = asyncio.create_task(events.run())
     ref = ClusterRef(namespace, "redis-cluster", "11111111-2222-3333-4444-555555555555")
-    assert events.transition(ref, "Ready", "NoMaster", "x" * 2000, warning=True)
-    assert not events.transition(ref, "Ready", "NoMaster", "the same, in other words", warning=True)
-    assert events.transition(ref, "Ready", "AllAsDeclared", "all is as declared")
+    assert events.transition(ref, Aspect("Ready", "NoMaster", "x" * 2000, "bad"))
+    assert not events.transition(ref, Aspect("Ready", "NoMaster", "the same, in other words", "bad"))
+    assert events.transition(ref, Aspect("Ready", "AllAsDeclared", "all is as declared", "good"))
     found = sorted(await posted(admin, namespace, 2), key=lambda event: str(event["type"]))
     task.cancel()
     assert [(event["type"], event["reason"]) for event in found] == [
@@ -53,9 +53,9 @@ async def test_an_event_that_cannot_be_posted_disturbs_nobody(
     events = Events(operator_client, "this-process")
     task = asyncio.create_task(events.run())
     nowhere = ClusterRef("no-such-namespace", "redis-cluster", "uid-one")
-    assert events.transition(nowhere, "Ready", "NoMaster", "refused by the API server")
+    assert events.transition(nowhere, Aspect("Ready", "NoMaster", "refused by the API server", "bad"))
     somewhere = ClusterRef(namespace, "redis-cluster", "uid-two")
-    assert events.transition(somewhere, "Ready", "NoMaster", "posted after it")
+    assert events.transition(somewhere, Aspect("Ready", "NoMaster", "posted after it", "bad"))
     assert len(await posted(admin, namespace, 1)) == 1
     assert not task.done()
     task.cancel()

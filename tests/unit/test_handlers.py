@@ -35,14 +35,14 @@ ACT = {"redis-sentinel-operator.io/act": "adopt-claim - 2026-11-22T18:00:00Z"}
         (body(), 0),
         (body(resourceVersion="2"), 0),
         (body(annotations={"somebody": "else"}), 0),
-        (body(deletionTimestamp="2026-11-22T18:00:00Z"), 0),
+        (body(generation=2, deletionTimestamp="2026-11-22T18:00:00Z"), 0),
         (body(generation=2), 1),
         (body(annotations=ACT), 1),
     ],
 )
 def test_the_spec_and_our_annotation_wake_and_nothing_else(changed: dict[str, Any], woken: int) -> None:
     sleeper = Sleeper()
-    live = Live(cluster=sleeper)  # type: ignore[arg-type] - only woken here
+    live = Live(cluster=sleeper)
     wake(live, body())
     assert sleeper.woken == 0  # it begins by itself
     wake(live, changed)
@@ -55,7 +55,7 @@ def test_a_change_while_no_cluster_lives_is_not_lost_and_hurts_nobody() -> None:
     wake(live, body())
     wake(live, body(generation=2))
     sleeper = Sleeper()
-    live.cluster = sleeper  # type: ignore[assignment] - only woken here
+    live.cluster = sleeper
     wake(live, body(generation=2))
     assert sleeper.woken == 0  # whoever begins reads generation 2 anyway
     wake(live, body(generation=3))

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from redis_sentinel_operator.api import API_VERSION, KIND
 from redis_sentinel_operator.errors import OperatorError
@@ -20,13 +20,33 @@ from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.model.desired import ClusterRef
 
 COMPONENT: Final = "redis-sentinel-operator"
+State = Literal["good", "bad", "unknown"]
 _MESSAGE_LIMIT: Final = 1024  # the API server refuses longer ones
 _BURST: Final = 20
 _PER_SECOND: Final = 0.2
 _WAITING: Final = 500
-_NO_NEWS: Final = frozenset({"Reconciling"})  # comes and goes with each pass that has work
+_STATES: Final[Mapping[str, State]] = {"True": "good", "False": "bad"}
+_ALWAYS: Final = frozenset({"Ready", "master"})  # news also when good from the beginning
+# Reconciling comes and goes with each pass that has work; Stalled says what Ready says
+_NO_NEWS: Final = frozenset({"Reconciling", "Stalled"})
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """How something about a cluster is now: a condition, or who is master. `detail` is what else makes it another."""
+
+    name: str
+    reason: str
+    message: str
+    state: State
+    detail: str = ""
+
+    @property
+    def as_told(self) -> tuple[str, ...]:
+        """What makes it the same news."""
+        return self.reason, self.state, self.detail
 
 
 @dataclass(slots=True)
@@ -51,53 +71,51 @@ class Events:
     def __init__(self, client: KubeClient, instance: str) -> None:
         self._client = client
         self._instance = instance
-        self._said: dict[tuple[str, str], tuple[str, str]] = {}
+        self._told: dict[tuple[str, str], Aspect] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._seen: set[str] = set()
         self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_WAITING)
 
-    def transition(
-        self, ref: ClusterRef, aspect: str, reason: str, message: str, *, warning: bool = False, state: str = ""
-    ) -> bool:
-        """Say that `aspect` of a cluster (a condition's type, say) is now as `reason` tells; return whether it is news.
+    def transition(self, ref: ClusterRef, seen: Aspect) -> bool:
+        """Tell how an aspect of a cluster is now; return whether that was news.
 
-        News is what differs in reason or `state` from the last said of the aspect; a message that merely changed its
-        numbers is none. Never waits, never raises.
+        News is what differs from the last told of the aspect; a message that merely changed its numbers is none. Never
+        waits, never raises.
         """
-        key = (ref.uid, aspect)
-        if self._said.get(key) == (reason, state):
+        before = self._told.get((ref.uid, seen.name))
+        if before is not None and before.as_told == seen.as_told:
             return False
-        self._said[key] = (reason, state)
+        self._told[ref.uid, seen.name] = seen
         now = time.monotonic()
         if not self._buckets.setdefault(ref.uid, _Bucket(_BURST, now)).take(now):
-            log.warning("%s: the Event %s is left out, there are too many", ref, reason)
+            log.warning("%s: the Event %s is left out, there are too many", ref, seen.reason)
             return True
-        document = _document(ref, reason, message, "Warning" if warning else "Normal", self._instance)
         try:
-            self._queue.put_nowait((ref.namespace, document))
+            self._queue.put_nowait((ref.namespace, _document(ref, seen, self._instance)))
         except asyncio.QueueFull:
-            log.warning("%s: the Event %s is left out, the API server takes none", ref, reason)
+            log.warning("%s: the Event %s is left out, the API server takes none", ref, seen.reason)
         return True
 
     def conditions(self, ref: ClusterRef, status: Mapping[str, Any]) -> None:
-        """Tell what changed in a stored status: its conditions and its master. The first look only remembers."""
-        first = ref.uid not in self._seen
-        if first and not status:
-            self._seen.add(ref.uid)  # a new object: all that it becomes is news
-            return
-        for aspect, reason, message, warning, state in _aspects(status):
-            if first:
-                self._said[ref.uid, aspect] = (reason, state)
-            else:
-                self.transition(ref, aspect, reason, message, warning=warning, state=state)
+        """Tell what changed in a stored status: its conditions and its master.
+
+        The first look at an object that has a status already only remembers: another process told it. What gets bad,
+        comes good again, or cannot be known any more is news; what is good or unknown from its beginning is not.
+        """
+        known = ref.uid in self._seen or not status
         self._seen.add(ref.uid)
+        for seen in _aspects(status):
+            if known and not _quiet(self._told.get((ref.uid, seen.name)), seen):
+                self.transition(ref, seen)
+            else:
+                self._told[ref.uid, seen.name] = seen
 
     def forget(self, ref: ClusterRef) -> None:
         """Drop what is remembered of an object that is gone."""
         self._buckets.pop(ref.uid, None)
         self._seen.discard(ref.uid)
-        for key in [key for key in self._said if key[0] == ref.uid]:
-            del self._said[key]
+        for key in [key for key in self._told if key[0] == ref.uid]:
+            del self._told[key]
 
     async def run(self) -> None:
         """Post what was said until cancelled."""
@@ -109,23 +127,29 @@ class Events:
                 log.info("the Event %s was not posted: %s", document["reason"], error)
 
 
-def _aspects(status: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool, str]]:
-    """Yield aspect, reason, message, whether it is a warning, and state for all in a status that is worth an Event."""
+def _quiet(before: Aspect | None, now: Aspect) -> bool:
+    """Whether nobody need be told: it is good or unknown and was never otherwise."""
+    if now.state == "good":
+        return now.name not in _ALWAYS and (before is None or before.state == "unknown")
+    return now.state == "unknown" and before is None
+
+
+def _aspects(status: Mapping[str, Any]) -> Iterator[Aspect]:
+    """Yield all in a status that can be worth an Event."""
     for condition in status.get("conditions") or ():
-        kind, state = str(condition["type"]), str(condition["status"])
+        kind = str(condition["type"])
         if kind not in _NO_NEWS:
-            warning = state != ("False" if kind == "Stalled" else "True")
-            yield kind, str(condition["reason"]), f"{kind} is {state}: {condition.get('message', '')}", warning, state
+            message = f"{kind} is {condition['status']}: {condition.get('message', '')}"
+            yield Aspect(kind, str(condition["reason"]), message, _STATES.get(str(condition["status"]), "unknown"))
     master = status.get("master")
     if master:
         where = f"{master['host']} ({master['address']}:{master['port']})"
-        yield "master", "MasterConfirmed", f"the master is {where}", False, str(master["host"])
+        yield Aspect("master", "MasterConfirmed", f"the master is {where}", "good", str(master["host"]))
 
 
-def _document(ref: ClusterRef, reason: str, message: str, kind: str, instance: str) -> dict[str, Any]:
+def _document(ref: ClusterRef, seen: Aspect, instance: str) -> dict[str, Any]:
     seconds = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if len(message) > _MESSAGE_LIMIT:
-        message = message[: _MESSAGE_LIMIT - 1] + "…"
+    short = len(seen.message) <= _MESSAGE_LIMIT
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -137,9 +161,9 @@ def _document(ref: ClusterRef, reason: str, message: str, kind: str, instance: s
             "name": ref.name,
             "uid": ref.uid,
         },
-        "type": kind,
-        "reason": reason,
-        "message": message,
+        "type": "Normal" if seen.state == "good" else "Warning",
+        "reason": seen.reason,
+        "message": seen.message if short else seen.message[: _MESSAGE_LIMIT - 1] + "…",
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "reportingInstance": instance,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from redis_sentinel_operator.kube.client import KubeClient
-from redis_sentinel_operator.kube.events import Events
+from redis_sentinel_operator.kube.events import Aspect, Events
 from redis_sentinel_operator.model.desired import ClusterRef
 
 REF = ClusterRef("redis", "redis-cluster", "uid-one")
@@ -58,20 +58,42 @@ def test_a_failover_is_news_once(events: Events) -> None:
     assert waiting(events) == [("Normal", "MasterConfirmed", "the master is redis_slave01 (192.168.3.41:6379)")]
 
 
-def test_stalled_is_a_warning_when_it_holds(events: Events) -> None:
+def one(status: str, reason: str, kind: str = "QuorumHealthy") -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, "reason": reason, "message": "m"}]}
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        ([one("Unknown", "NotReadYet"), one("True", "Quorum")], []),
+        ([one("True", "Quorum"), one("True", "QuorumOfThree")], [("Normal", "QuorumOfThree")]),
+        ([one("Unknown", "NotReadYet"), one("False", "NoQuorum")], [("Warning", "NoQuorum")]),
+        (
+            [one("False", "NoQuorum"), one("False", "NoQuorum"), one("True", "Quorum")],
+            [("Warning", "NoQuorum"), ("Normal", "Quorum")],
+        ),
+        ([one("True", "Quorum"), one("Unknown", "Unreachable")], [("Warning", "Unreachable")]),
+        ([one("Unknown", "NotReadYet", "Ready"), one("True", "AllAsDeclared", "Ready")], [("Normal", "AllAsDeclared")]),
+        ([one("True", "InvalidSpec", "Stalled")], []),
+    ],
+)
+def test_what_gets_bad_or_better_is_news(
+    events: Events, history: list[dict[str, Any]], told: list[tuple[str, str]]
+) -> None:
     events.conditions(REF, {})
-    events.conditions(REF, {"conditions": [{"type": "Stalled", "status": "True", "reason": "InvalidSpec"}]})
-    assert waiting(events) == [("Warning", "InvalidSpec", "Stalled is True: ")]
+    for status in history:
+        events.conditions(REF, status)
+    assert [(kind, reason) for kind, reason, _ in waiting(events)] == told
 
 
 def test_too_many_are_left_out_and_other_objects_do_not_suffer(
     events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(50):
-        events.transition(REF, "Ready", f"Reason{number}", "flapping")
+        events.transition(REF, Aspect("Ready", f"Reason{number}", "flapping", "bad"))
     assert len(waiting(events)) == 20
     assert "the Event Reason20 is left out, there are too many" in caplog.text
-    assert events.transition(ClusterRef("redis", "another", "uid-two"), "Ready", "NoMaster", "calm")
+    assert events.transition(ClusterRef("redis", "another", "uid-two"), Aspect("Ready", "NoMaster", "calm", "bad"))
     assert len(waiting(events)) == 1
 
 
