@@ -44,10 +44,11 @@ def binary(name: str, console: Console | None = None) -> Path:
     on_path = shutil.which(name)
     if on_path and name != "etcd" and _minor_version(on_path) == KUBERNETES_VERSION.rpartition(".")[0]:
         return Path(on_path)
-    return artefact(_key(name), _builder(name, console), console) / name
+    return artefact(artefact_key(name), _builder(name, console), console) / name
 
 
-def _key(name: str) -> str:
+def artefact_key(name: str) -> str:
+    """What the cache calls the binary `name`: its version and the modules it was built from."""
     pinned = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()[:8]
     return f"{name}-{KUBERNETES_VERSION}-{pinned}"
 

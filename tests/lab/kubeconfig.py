@@ -59,18 +59,23 @@ def _current_cluster(config: Any) -> tuple[str, dict[str, Any]]:
     """Name and settings of the cluster that kubectl would take; an empty name where the file names none."""
     if not isinstance(config, dict):
         return "", {}
-    contexts = {c.get("name"): c.get("context") or {} for c in config.get("contexts") or []}
-    name = (contexts.get(config.get("current-context")) or {}).get("cluster") or ""
-    clusters = {c.get("name"): c.get("cluster") or {} for c in config.get("clusters") or []}
-    return name, clusters.get(name) or {}
+    contexts = _by_name(config.get("contexts"), "context")
+    name = str(contexts.get(str(config.get("current-context")), {}).get("cluster") or "")
+    return name, _by_name(config.get("clusters"), "cluster").get(name, {})
+
+
+def _by_name(entries: Any, key: str) -> dict[str, dict[str, Any]]:
+    """The `key` of each entry that has one, by the entry's name; what has another form is left out."""
+    found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {str(entry.get("name")): entry[key] for entry in found if isinstance(entry.get(key), dict)}
 
 
 def _foreign(name: str, cluster: dict[str, Any]) -> str:
     """Why this cluster is not a lab's; empty when it is."""
     if not name.startswith(CLUSTER_PREFIX):
         return f"its current cluster is called {name!r}, not {CLUSTER_PREFIX}..."
-    marks = [e.get("extension") or {} for e in cluster.get("extensions") or [] if e.get("name") == MARKER]
-    if {"lab": name.removeprefix(CLUSTER_PREFIX)} not in marks:
+    marks = _by_name(cluster.get("extensions"), "extension")
+    if marks.get(MARKER) != {"lab": name.removeprefix(CLUSTER_PREFIX)}:
         return f"its cluster lacks the extension {MARKER}"
     host = str(cluster.get("server", "")).removeprefix("https://").rpartition(":")[0]
     try:
