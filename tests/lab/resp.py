@@ -48,7 +48,11 @@ class Resp:
     def _opened(cls, link: socket.socket, password: str | None) -> Resp:
         connection = cls(link, link.makefile("rb"))
         if password is not None:
-            connection.call("AUTH", password)
+            try:
+                connection.call("AUTH", password)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def call(self, *words: str) -> Value:

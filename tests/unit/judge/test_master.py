@@ -119,6 +119,14 @@ def test_an_address_of_no_declared_redis_is_named() -> None:
     assert found.message.startswith("The sentinels name 10.9.9.9:6379 as master at config epoch 1")
 
 
+def test_another_redis_on_a_declared_host_is_no_declared_redis() -> None:
+    odd = sentinel(M)
+    assert isinstance(odd.value, SentinelFacts)
+    assert odd.value.view is not None
+    votes: SentinelFact = Known(replace(odd.value, view=replace(odd.value.view, port=6380)))
+    assert reason(judged({S1: votes, S2: votes, S3: votes}, OLD_IS_MASTER)) == "UnknownMaster"
+
+
 def test_sentinels_that_know_another_name_are_named() -> None:
     found = judged({S1: knows_only("mymaster"), S2: knows_only("mymaster"), S3: AWAY}, OLD_IS_MASTER)
     assert reason(found) == "MasterNameUnknown"
