@@ -20,7 +20,7 @@ from typing import Any
 from redis_sentinel_operator.acts import Act, read_act
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.hostlink import HostLink
+from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.declared import Declared, read_declared
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced, OperatorError
 from redis_sentinel_operator.kube.client import KubeClient
@@ -67,6 +67,8 @@ class Cluster:
         self._listening: Listening | None = None
         self._ending = False
         self._failures = 0
+        self._sentence = ""
+        self._unchanged = 0
 
     def wake(self, why: str) -> None:
         """Ask for a pass now."""
@@ -203,6 +205,7 @@ class Cluster:
 
     async def _pass(self, board: Board, listening: Listening, desired: Desired, act: Act | None) -> Outcome:
         adopt = act is not None and not act.refused and act.verb == "adopt-claim"
+        before = board.last_master
         outcome = await reconcile(
             Pass(
                 desired=desired,
@@ -216,6 +219,9 @@ class Cluster:
                 adopt_claim=adopt,
             )
         )
+        if before != board.last_master and before is not None and board.last_master is not None:
+            if before.address != board.last_master.address:
+                listening.note_switch(before)
         if act is not None:
             done = "Done" if adopt and outcome.requeue_after >= 0 else "Refused"
             board.act(act.verb, act.arg, act.at, done, act.refused or outcome.sentence)
@@ -265,7 +271,9 @@ class Cluster:
         if outcome.requeue_after < 0:
             backoff = self._settings.backoff_min * 2 ** min(self._failures - 1, 10)
             return float(min(backoff, self._settings.backoff_max))
-        if outcome.requeue_after >= self._settings.resync:
-            spread = self._settings.resync * self._settings.resync_jitter
-            return outcome.requeue_after + random.uniform(-spread, spread)  # noqa: S311 - spreads load, no secret
-        return outcome.requeue_after
+        # What does not change is looked at less and less often: a host may be away for a week.
+        self._unchanged = self._unchanged + 1 if outcome.sentence == self._sentence else 0
+        self._sentence = outcome.sentence
+        delay = min(outcome.requeue_after * 1.2 ** min(self._unchanged, 50), self._settings.resync)
+        spread = delay * self._settings.resync_jitter
+        return delay + random.uniform(-spread, spread)  # noqa: S311 - spreads load, no secret

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.hostlink import HostLink
+from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.follow.follower import Follower
 from redis_sentinel_operator.follow.grammar import disturbs
 from redis_sentinel_operator.judge.master import candidate, mastership
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.event import SentinelEvent
 from redis_sentinel_operator.model.fact import Unknown
-from redis_sentinel_operator.model.verdict import Confirmed, Mastership
+from redis_sentinel_operator.model.verdict import Confirmed, MasterRecord, Mastership
 from redis_sentinel_operator.observe.gather import read_redis, read_sentinels
 from redis_sentinel_operator.settings import Settings
 
@@ -72,7 +72,11 @@ class Listening:
     def _on_event(self, event: SentinelEvent) -> None:
         assert self._desired is not None  # noqa: S101 - followers exist only after follow()
         log.info(
-            "%s: the sentinel on %s says %s %s", self._desired.ref, event.sentinel, event.channel, event.payload,
+            "%s: the sentinel on %s says %s %s",
+            self._desired.ref,
+            event.sentinel,
+            event.channel,
+            event.payload,
             extra={"sentinel": event.sentinel, "channel": event.channel},
         )
         self._board.event(event, self._desired)
@@ -108,8 +112,13 @@ class Listening:
             return  # nobody could be asked: the next pass says so, with reasons
         self._board.confirm(found, sentinels, desired)
         if isinstance(found, Confirmed) and (before is None or before.address != found.address):
-            self.switched_at = time.monotonic()
+            self.note_switch(before)
             self._wake(f"{found.host} is master")
+
+    def note_switch(self, before: MasterRecord | None) -> None:
+        """Remember when the master changed: the settle time runs from here. A first master is no switch."""
+        if before is not None:
+            self.switched_at = time.monotonic()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -17,7 +17,7 @@ from itertools import groupby
 from redis_sentinel_operator import logs
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.connect.hostlink import HostLink
+from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
@@ -70,7 +70,9 @@ async def reconcile(this: Pass) -> Outcome:
         _complete_bootstrap(this, verdict, todo)
     sentence = _sentence(this, verdict, todo, results, refusal)
     this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
-    return Outcome(sentence, _requeue(this, todo, results, refusal), changed=any(result.ok for result in results))
+    return Outcome(
+        sentence, _requeue(this, verdict, todo, results, refusal), changed=any(result.ok for result in results)
+    )
 
 
 def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
@@ -94,7 +96,8 @@ async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) ->
 
 def _complete_bootstrap(this: Pass, verdict: Verdict, todo: Plan) -> None:
     record: BootstrapRecord | None = this.board.bootstrap
-    if record and not record.completed_at and todo.settled and isinstance(verdict.master, Confirmed):
+    works = isinstance(verdict.master, Confirmed) and verdict.quorum.ok and verdict.replication.ok
+    if record and not record.completed_at and todo.settled and works:
         this.board.complete_bootstrap()
 
 
@@ -175,12 +178,18 @@ def _sentence(
     return "all is as declared"
 
 
-def _requeue(this: Pass, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None) -> float:
+def _requeue(
+    this: Pass, verdict: Verdict, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None
+) -> float:
     """Return the seconds until the next pass: at once while work goes well, -1 = back off, else resync."""
     if any(not result.ok for result in results):
         return -1.0
     if results:
         return 0.0
-    if this.hands_off or refusal or todo.settled:
-        return this.settings.resync
-    return this.settings.waiting_poll
+    settled = todo.settled or this.hands_off or refusal is not None
+    return this.settings.resync if settled and _is_well(verdict) else this.settings.waiting_poll
+
+
+def _is_well(verdict: Verdict) -> bool:
+    """Whether nothing is expected to become better by itself."""
+    return not verdict.transition and verdict.quorum.ok is not False and verdict.replication.ok is not False
