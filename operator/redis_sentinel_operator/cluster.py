@@ -219,9 +219,9 @@ class Cluster:
                 adopt_claim=adopt,
             )
         )
-        if before != board.last_master and before is not None and board.last_master is not None:
-            if before.address != board.last_master.address:
-                listening.note_switch(before)
+        after = board.last_master
+        if after is not None and before is not None and before.address != after.address:
+            listening.note_switch(before)
         if act is not None:
             done = "Done" if adopt and outcome.requeue_after >= 0 else "Refused"
             board.act(act.verb, act.arg, act.at, done, act.refused or outcome.sentence)

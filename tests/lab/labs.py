@@ -17,7 +17,7 @@ from lab.base import root_trees
 from lab.console import Console, default_console
 from lab.families import EL7, FAMILIES, Family
 from lab.hosts import Host, absent_is_fine, disk, remove_cgroups
-from lab.machine import LabError, ensure_host_tools, run
+from lab.machine import LabError, allow_many_watches, ensure_host_tools, run
 from lab.model import LabConfig, lab_config
 from lab.network import heal_partitions, raise_bridge, remove_bridge
 from lab.packages import repository
@@ -88,6 +88,7 @@ def up(
     """
     console = console or default_console()
     ensure_host_tools(console)
+    allow_many_watches()
     _refuse_living(config.name)
     down(config)
     lab = _assemble(config, family, console)

@@ -25,6 +25,8 @@ TOOLS = {
     "make": "make",
 }
 
+WATCHES = 2048
+
 
 class LabError(Exception):
     """The lab cannot do what it was asked to; the message is for the person who asked."""
@@ -51,6 +53,12 @@ def ensure_host_tools(console: Console | None = None) -> None:
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-qq"], env=env)
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], env=env)
+
+
+def allow_many_watches(path: Path = Path("/proc/sys/fs/inotify/max_user_instances")) -> None:
+    """Raise the machine's limit of inotify instances: 128 is used up by five labs, and systemd then hangs at boot."""
+    if int(path.read_text()) < WATCHES:
+        path.write_text(f"{WATCHES}\n")
 
 
 def find(command: str) -> str:
