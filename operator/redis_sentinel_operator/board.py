@@ -25,7 +25,7 @@ from redis_sentinel_operator.api.status import (
 )
 from redis_sentinel_operator.board_hosts import counts, hosts
 from redis_sentinel_operator.board_writer import LatestWriter
-from redis_sentinel_operator.follow.history import published, record
+from redis_sentinel_operator.follow.history import published, record, shown
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
 from redis_sentinel_operator.judge.health import tried_in_vain
 from redis_sentinel_operator.judge.master import Sentinels, views
@@ -62,6 +62,7 @@ class Board:
         self._sentinels: Sentinels = {}
         self._desired: Desired | None = None
         self._report: Report | None = None
+        self._published_at = ""  # when the present master was put into status, "" when no switch was seen
         self._deleting = False
         self._answered: set[str] = set()
         self._down_since = _moment(self._status.master.withdrawn_since if self._status.master else None)
@@ -131,6 +132,8 @@ class Board:
         """Take a sentinel's message into the history of failovers."""
         self._desired = desired
         history = record(self._history, event, desired)
+        if self._published_at and isinstance(self._master, Confirmed):
+            history = published(history, self._master, self._published_at)  # told after the judge saw it
         if history != self._history:
             self._history = history
             self._update(failovers=_entries(history))
@@ -305,6 +308,7 @@ class Board:
     def _switched(self, master: Confirmed) -> str:
         """Note the switch in the history; return when it was: as the sentinels told it, else now."""
         now, before = self._now(), self._history
+        self._published_at = _precise(now) if self._status.master else ""
         self._history = published(before, master, _precise(now))
         entry = next((each for each in reversed(self._history) if each not in before), None)
         told = entry and (_moment(entry.promoted) or _moment(entry.switched))
@@ -366,5 +370,5 @@ def _entries(history: tuple[Failover, ...]) -> tuple[FailoverEntry, ...]:
             result=each.result or None,
             message=each.message or None,
         )
-        for each in history[-10:]
+        for each in shown(history)[-10:]
     )

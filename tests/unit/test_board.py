@@ -463,6 +463,26 @@ def test_a_failover_is_one_entry_with_the_time_of_its_publication(board: Board, 
     assert again.document() == board.document()
 
 
+def test_a_master_that_sentinels_suspect_for_a_moment_is_no_failover(board: Board) -> None:
+    healthy(board)
+    before = board.document()
+    for channel in ("+sdown", "-sdown"):
+        payload = f"master redis-cluster {ADDRESS[M]} 6379"
+        board.event(SentinelEvent(S1, NOON.timestamp(), channel, payload, "redis-cluster"), WHOLE)
+        assert board.document() == before
+
+
+def test_a_switch_that_is_told_after_it_was_seen_bears_the_time_of_its_publication(board: Board, clock: Clock) -> None:
+    healthy(board)
+    clock.seconds = 10
+    board.confirm(NEW, SWITCHED)
+    assert "failovers" not in board.document()
+    payload = f"redis-cluster {ADDRESS[M]} 6379 {ADDRESS[S1]} 6379"
+    board.event(SentinelEvent(S2, NOON.timestamp() + 10.1, "+switch-master", payload, "redis-cluster"), WHOLE)
+    (entry,) = board.document()["failovers"]
+    assert (entry["from"], entry["to"], entry["published"]) == (M, S1, "2026-01-31T12:00:10.000Z")
+
+
 def test_deleting(board: Board) -> None:
     healthy(board).deleting()
     assert board.document()["phase"] == "Deleting"
