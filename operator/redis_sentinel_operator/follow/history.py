@@ -192,7 +192,7 @@ _ACTS: dict[str, Callable[[History, View, SentinelEvent, Desired], History]] = {
 
 
 def _lags(history: History, old: str) -> bool:
-    """Whether a message about the master `old` comes from a sentinel that missed the last switch, during the next one."""
+    """Whether a message about `old` comes from a sentinel that missed the last switch, while the next one goes on."""
     last = _last_success(history)
     open_one = history[-1] if history and not history[-1].result else None
     if last is None or open_one is None or not _is_attempt(open_one):

@@ -271,6 +271,7 @@ data_in() { # directory
 data_file() { # path, which may not exist
     [ -f "$1" ] || return 0
     case $1 in
+    */temp-*.rdb) ;; # a save that goes on or was broken off
     *"$nl"*) why="a file name in the data directory holds a line feed" ;;
     *) found=$found$nl$1 ;;
     esac

@@ -1,0 +1,194 @@
+"""What redis and sentinels answer, captured from Redis 3.2.6, as facts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.exceptions import ResponseError
+
+from redis_sentinel_operator.model.desired import ClusterRef, Desired, SentinelSettings
+from redis_sentinel_operator.model.fact import RedisFacts, ReplicaLink, SentinelFacts, SentinelView
+from redis_sentinel_operator.observe import redis, sentinel
+
+DESIRED = Desired(
+    ref=ClusterRef("default", "redis-cluster", "uid"),
+    generation=1,
+    master_name="redis-cluster",
+    management="Full",
+    hosts=(),
+    initial_master="",
+    sentinel=SentinelSettings(2),
+    redis_config={"repl-timeout": "60"},
+)
+KEYS = redis.keys(DESIRED)
+
+
+def answers(case: str) -> list[Any]:
+    """The captured answers; an error answer is {"error": text} in the file."""
+    values = json.loads((Path(__file__).parent / "answers" / f"{case}.json").read_text())
+    return [ResponseError(value["error"]) if isinstance(value, dict) else value for value in values]
+
+
+def test_a_master() -> None:
+    facts = redis.parse(answers("master"), KEYS)
+    assert facts is not None
+    assert (facts.version, facts.role, facts.config_file, facts.loading) == (
+        "3.2.6",
+        "master",
+        "/etc/redis.conf",
+        False,
+    )
+    assert {each.address for each in facts.replicas} == {f"192.168.37.{last}" for last in (42, 43, 44)}
+    assert all(isinstance(each, ReplicaLink) and each.port == 6379 for each in facts.replicas)
+    assert (facts.master_address, facts.link) == ("", "")
+    assert facts.config["bind"] == "0.0.0.0"
+
+
+def test_a_replica() -> None:
+    facts = redis.parse(answers("replica"), KEYS)
+    assert facts is not None
+    assert (facts.role, facts.master_address, facts.master_port, facts.link) == ("slave", "192.168.37.41", 6379, "up")
+    assert (facts.syncing, facts.offset, facts.process_id, facts.replicas) == (False, 900, 154, ())
+
+
+def test_passwords_are_read_and_never_shown() -> None:
+    facts = redis.parse(answers("replica"), KEYS)
+    assert facts is not None
+    assert facts.config["requirepass"] == facts.config["masterauth"] == "dusruffpeltm"
+    assert "dusruffpeltm" not in repr(facts)
+
+
+def test_the_declared_keys_are_read_once() -> None:
+    assert KEYS.count("repl-timeout") == 1
+    assert set(DESIRED.redis_config) <= set(KEYS)
+
+
+def with_info(case: str, **lines: str) -> list[Any]:
+    """The captured answers with lines of INFO changed or added."""
+    info, *rest = answers(case)
+    for name, value in lines.items():
+        info = "\r\n".join(line for line in info.split("\r\n") if not line.startswith(f"{name}:"))
+        info += f"\r\n{name}:{value}"
+    return [info, *rest]
+
+
+@pytest.mark.parametrize(
+    ("lines", "attribute", "value"),
+    [
+        ({"loading": "1"}, "loading", True),
+        ({"master_link_status": "down"}, "link", "down"),
+        ({"master_sync_in_progress": "1"}, "syncing", True),
+        ({"db0": "keys=25,expires=0,avg_ttl=0", "db7": "keys=5,expires=5,avg_ttl=9"}, "keys", 30),
+        ({"uptime_in_seconds": "77"}, "uptime", 77),
+    ],
+)
+def test_lines_of_info(lines: dict[str, str], attribute: str, value: object) -> None:
+    facts = redis.parse(with_info("replica", **lines), KEYS)
+    assert getattr(facts, attribute) == value
+
+
+def test_a_key_that_this_version_lacks_is_left_out_and_a_renamed_one_keeps_its_name() -> None:
+    values = answers("replica")
+    values[2 + KEYS.index("masterauth")] = ["primaryauth", "x"]
+    values[2 + KEYS.index("repl-timeout")] = []
+    values[2 + KEYS.index("bind")] = ResponseError("unknown command 'CONFIG'")
+    facts = redis.parse(values, KEYS)
+    assert facts is not None
+    assert facts.config["masterauth"] == "x"
+    assert "repl-timeout" not in facts.config and "bind" not in facts.config
+
+
+def test_a_sentinel() -> None:
+    facts = sentinel.parse(answers("sentinel"))
+    assert facts is not None and facts.view is not None
+    view = facts.view
+    assert (facts.version, facts.tilt, facts.masters) == ("3.2.6", False, ("redis-cluster",))
+    assert facts.my_id == ""  # 3.2 has no SENTINEL MYID
+    assert (view.address, view.port, view.told_address, view.config_epoch) == (
+        "192.168.37.41",
+        6379,
+        "192.168.37.41",
+        0,
+    )
+    assert (view.quorum, view.down_after, view.failover_timeout, view.parallel_syncs) == (2, 5000, 10000, 1)
+    assert (view.num_slaves, view.num_other_sentinels, view.flags) == (3, 2, frozenset({"master"}))
+    assert {(each.address, each.link, each.priority) for each in view.replicas} == {
+        (f"192.168.37.{last}", "ok", 100) for last in (42, 43, 44)
+    }
+    assert {each.address for each in view.peers} == {"192.168.37.43", "192.168.37.44"}
+    assert all(len(each.id) == 40 for each in view.peers)
+    assert view.quorum_ok is True
+
+
+def test_a_sentinel_of_another_name_has_no_view_of_ours() -> None:
+    facts = sentinel.parse(answers("sentinel-of-another-name"))
+    assert isinstance(facts, SentinelFacts)
+    assert (facts.view, facts.masters) == (None, ("redis-cluster",))
+
+
+def view_of(values: list[Any]) -> SentinelView:
+    facts = sentinel.parse(values)
+    assert facts is not None and facts.view is not None
+    return facts.view
+
+
+def test_the_vote_and_what_is_told_differ_at_the_leader_during_a_failover() -> None:
+    values = answers("sentinel")
+    values[1] = ["192.168.37.43", "6379"]
+    view = view_of(values)
+    assert (view.address, view.told_address) == ("192.168.37.43", "192.168.37.41")
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok"),
+    [
+        ("OK 3 usable Sentinels. Quorum and failover authorization can be reached", True),
+        (ResponseError("NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the majority"), False),
+        (ResponseError("unknown sentinel subcommand"), None),
+    ],
+)
+def test_ckquorum(answer: object, ok: bool | None) -> None:
+    values = answers("sentinel")
+    values[5] = answer
+    assert view_of(values).quorum_ok is ok
+
+
+def test_flags_tilt_and_an_id_where_the_sentinel_tells_it() -> None:
+    values = with_info("sentinel", sentinel_tilt="1")
+    flags = values[2].index("flags") + 1
+    values[2][flags] = "s_down,o_down,master,failover_in_progress"
+    values[6] = "a" * 40
+    facts = sentinel.parse(values)
+    assert facts is not None and facts.view is not None
+    assert facts.tilt and facts.my_id == "a" * 40
+    assert facts.view.flags == {"s_down", "o_down", "master", "failover_in_progress"}
+
+
+anything = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20) | st.just(ResponseError("ERR")),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.lists(anything, min_size=7, max_size=7))
+def test_any_answer_of_a_sentinel_is_facts_or_none(values: list[Any]) -> None:
+    values[0] = f"sentinel_masters:1\r\n{values[0]}"
+    facts = sentinel.parse(values)
+    assert facts is None or isinstance(facts, SentinelFacts)
+
+
+@given(anything, st.lists(anything, min_size=len(KEYS), max_size=len(KEYS)))
+def test_any_answer_of_a_redis_is_facts_or_none(role: Any, config: list[Any]) -> None:
+    facts = redis.parse(["redis_version:3.2.6", role, *config], KEYS)
+    assert facts is None or isinstance(facts, RedisFacts)
+
+
+def test_a_sentinel_on_the_port_of_redis_is_told() -> None:
+    facts = redis.parse(["redis_version:3.2.6", ["sentinel", ["redis-cluster"]], *[[] for _ in KEYS]], KEYS)
+    assert facts is not None and facts.role == "sentinel"
