@@ -76,7 +76,9 @@ async def reconcile(this: Pass) -> Outcome:
 
 
 def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
-    context = JudgeContext(this.guard.owner, this.board.bootstrap, this.since_switch)
+    context = JudgeContext(
+        this.guard.owner, this.board.bootstrap, this.since_switch, this.board.down_for, this.settings.settle_min
+    )
     return judge(this.desired, facts, this.board.last_master, context)
 
 

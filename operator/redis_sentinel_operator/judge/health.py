@@ -13,6 +13,7 @@ from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, SentinelView
 from redis_sentinel_operator.model.verdict import (
     BootstrapRecord,
+    Confirmed,
     MasterRecord,
     Mastership,
     Situation,
@@ -50,8 +51,9 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
     redis = {name: host.redis for name, host in facts.hosts.items()}
     master = mastership(desired, sentinels, redis, last)
     found = situation(desired, facts, context.owner, context.bootstrap, last)
-    alive = found.situation is Situation.ALIVE
-    quorum = findings.quorum(desired, sentinels) if alive else findings.no_quorum_question()
+    # In a bootstrap the question begins with the first master: until then sentinels are still to come.
+    asked = found.situation is Situation.ALIVE or isinstance(master, Confirmed)
+    quorum = findings.quorum(desired, sentinels) if asked else findings.no_quorum_question()
     if tried_in_vain(desired, context.down_for):
         seen = views(desired, sentinels)
         quorum = findings.cannot_reach(desired, master, seen, redis.get(getattr(master, "host", ""))) or quorum
