@@ -94,7 +94,10 @@ def status() -> None:
     if not found:
         default_console().say("no lab is up")
     for name in found:
-        lab = labs.attach(name)
+        try:
+            lab = labs.attach(name)
+        except LabError:  # taken down this moment
+            continue
         table = Table(title=_title(lab.config), title_justify="left")
         for heading in ("host", "address", "power", "redis", "redis-sentinel", "firewalld"):
             table.add_column(heading)
@@ -167,8 +170,11 @@ def _host(config: LabConfig, name: str) -> Host:
 def _row(host: Host) -> tuple[str, ...]:
     if not host.on:
         return (host.name, host.address, "off", "-", "-", "-")
-    states = host.run("systemctl is-active redis redis-sentinel firewalld", check=False).stdout.split()
-    return (host.name, host.address, "on", *states)
+    try:
+        states = host.run("systemctl is-active redis redis-sentinel firewalld", check=False).stdout.split()
+    except LabError:  # switched off this moment, or it does not answer
+        states = []
+    return (host.name, host.address, "on", *(states if len(states) == 3 else ["?", "?", "?"]))
 
 
 def _title(config: LabConfig) -> str:

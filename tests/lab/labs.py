@@ -145,7 +145,7 @@ def hosts_lab(config: LabConfig, *, boot: bool = True) -> Iterator[Lab]:
 def names() -> list[str]:
     """The labs that are up on this machine, or left behind by a process that died."""
     parent = lab_config().state.parent
-    return sorted(path.name for path in parent.iterdir()) if parent.is_dir() else []
+    return sorted(path.parent.name for path in parent.glob("*/lab.json"))
 
 
 def is_kept(name: str) -> bool:
