@@ -99,14 +99,14 @@ def _tried(history: History, seen: View, event: SentinelEvent, desired: Desired)
 
 
 def _counted(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
-    """+new-epoch and +vote-for-leader name no master: they are of the attempt that goes on, if one does."""
-    last = _last_success(history)
-    open_one = history[-1] if history and not history[-1].result else None
-    if open_one is None or not isinstance(seen, Epoch | Vote):
+    """+new-epoch and +vote-for-leader name no master: they are of the attempt that goes on or ended just now."""
+    if not history or not isinstance(seen, Epoch | Vote):
         return history
-    if seen.epoch <= max(open_one.config_epoch, last.config_epoch if last else 0):
+    this, before = history[-1], _last_success(history[:-1])
+    ended = this.result and (this.config_epoch or not _takes(this, event.at))
+    if ended or seen.epoch <= max(this.config_epoch, before.config_epoch if before else 0):
         return history
-    return (*history[:-1], replace(open_one, config_epoch=seen.epoch))
+    return (*history[:-1], replace(this, config_epoch=seen.epoch))
 
 
 def _elected(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:

@@ -1,4 +1,4 @@
-"""The probe's answers, captured on lab hosts (comments of redis.conf left out), cut, damaged, and as EL7's tools write them.
+"""The probe's answers: captured on lab hosts (comments of redis.conf left out), cut, damaged, and as EL7's tools write.
 
 A case is a file of `probe/`; what it means is the file of the same name with the ending .json.
 """
