@@ -133,8 +133,20 @@ def reachable(desired: Desired, facts: ClusterFacts) -> Finding:
         return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.hosts)))
     reason = min((why.reason for why in troubles.values()), key=_gravity)
     reason = reason if reason in _GRAVEST else "ProbeFailed"
-    detail = "; ".join(f"{name}: {why.message.rstrip('. ')}" for name, why in troubles.items()) + "."
-    return Finding(False, reason, say(reason, detail=detail))
+    return Finding(False, reason, say(reason, detail=_told(troubles, len(desired.hosts))))
+
+
+def _told(troubles: Mapping[str, Unknown], total: int) -> str:
+    """Tell each trouble once, with the hosts that have it where it does not name its host or concern all of them."""
+    hosts: dict[str, list[str]] = {}
+    for name, why in troubles.items():
+        hosts.setdefault(why.message.rstrip(". "), []).append(name)
+    told = [
+        why if len(names) == total or any(name in why for name in names) else f"{', '.join(names)}: {why}"
+        for why, names in hosts.items()
+    ]
+    text = "; ".join(told)
+    return text if text.startswith(tuple(troubles)) else text[:1].upper() + text[1:]
 
 
 def _gravity(reason: str) -> int:

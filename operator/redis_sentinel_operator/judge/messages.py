@@ -126,35 +126,23 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     REACHABLE: {
         "AllReachable": "All {hosts} hosts can be read over SSH.",
         "HostUnreachable": (
-            "{detail} The operator goes on with the other hosts and tries again. Check that the machine is up and "
+            "{detail}. The operator goes on with the other hosts and tries again. Check that the machine is up and "
             "that its sshd can be reached from the operator's node."
         ),
         "CommandTimedOut": (
-            "{detail} The machine answers too slowly or hangs. The operator goes on with the other hosts and tries "
+            "{detail}. The machine answers too slowly or hangs. The operator goes on with the other hosts and tries "
             "again."
         ),
-        "SessionLost": "{detail} The operator connects again and reads everything anew.",
-        "ProbeFailed": "{detail} The operator goes on with the other hosts and tries again.",
-        "HostKeyUnknown": (
-            "{detail} Nothing is sent to a host that cannot be told apart from another. Add the host's key to "
-            "`known_hosts` in the Secret of spec.ssh.secretRef."
-        ),
+        "SessionLost": "{detail}. The operator connects again and reads everything anew.",
+        "ProbeFailed": "{detail}. The operator goes on with the other hosts and tries again.",
+        "HostKeyUnknown": "{detail}. Nothing is sent to a host that cannot be told apart from another.",
         "HostKeyChanged": (
-            "{detail} Either the machine was set up anew or somebody answers in its place. If it was you, replace the"
-            " line in `known_hosts` in the Secret of spec.ssh.secretRef."
+            "{detail}. Either the machine was set up anew or somebody answers in its place: nothing is sent to it."
         ),
-        "AuthenticationFailed": (
-            "{detail} Check ssh.user and that the public half of `ssh-privatekey` is in that user's authorized_keys."
-        ),
-        "SudoRefused": "{detail} Give the user a NOPASSWD rule without requiretty, or set ssh.user to root.",
-        "ForwardingRefused": (
-            "{detail} Set `AllowTcpForwarding yes` (or `local`) in the host's sshd_config, or `ssh.resp: Direct` if "
-            "the operator can reach the redis ports itself."
-        ),
-        "BadPrivateKey": (
-            "{detail} Put an unencrypted OpenSSH or PEM key (ed25519, ecdsa or rsa) into `ssh-privatekey`, or its "
-            "passphrase into `passphrase`, in the Secret of spec.ssh.secretRef."
-        ),
+        "AuthenticationFailed": "{detail}. Nothing is changed until every host lets the operator in.",
+        "SudoRefused": "{detail}. Nothing is changed until sudo works without a password and a terminal.",
+        "ForwardingRefused": "{detail}. Nothing is changed until redis can be asked on every host.",
+        "BadPrivateKey": "{detail}. No host can be reached without it.",
     },
     CLAIMED: {
         "AllClaimed": "All {hosts} hosts carry this resource's claim.",

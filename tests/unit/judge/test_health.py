@@ -143,8 +143,22 @@ def test_refused_forwarding_is_a_matter_of_reach() -> None:
     assert found == Finding(
         False,
         "ForwardingRefused",
-        "redis_slave01: sshd refuses the channel. Set `AllowTcpForwarding yes` (or `local`) in the host's "
-        "sshd_config, or `ssh.resp: Direct` if the operator can reach the redis ports itself.",
+        "redis_slave01: sshd refuses the channel. Nothing is changed until redis can be asked on every host.",
+    )
+
+
+def test_one_trouble_of_all_hosts_is_told_once() -> None:
+    hosts = [unreachable(name, "BadPrivateKey", "the Secret's key is damaged") for name in (M, S1, S2, S3)]
+    assert verdict(facts(*hosts)).reachable == Finding(
+        False, "BadPrivateKey", "The Secret's key is damaged. No host can be reached without it."
+    )
+
+
+def test_a_trouble_that_names_its_host_is_not_named_twice() -> None:
+    host = unreachable(S1, "HostUnreachable", "redis_slave01 (root@192.168.3.42:22) cannot be reached: no route")
+    found = verdict(facts(host, of=alive)).reachable
+    assert found.message.startswith(
+        "redis_slave01 (root@192.168.3.42:22) cannot be reached: no route. The operator goes"
     )
 
 

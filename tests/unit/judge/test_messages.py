@@ -45,7 +45,7 @@ def test_what_needs_a_person_says_what_to_do() -> None:
         "remove ",
     )
     for each in ROWS:
-        if each.stalled and each.message != "{detail}" and each.reason != "UnsupportedSystem":
+        if each.stalled and "{detail}" not in each.message:
             assert any(word in each.message for word in mends), each.reason
 
 
