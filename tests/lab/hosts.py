@@ -181,12 +181,20 @@ class Host:
             (etc / "machine-id").write_text(uuid.uuid4().hex + "\n")
             self._install_keys()
         (etc / "hostname").write_text(self.spec.machine + "\n")
-        networks = etc / "systemd/network"
+        self._write_network(etc)
+
+    def _write_network(self, etc: Path) -> None:
+        """The static address, for systemd-networkd and, where a genuine EL tree has them, network-scripts."""
+        networks, scripts = etc / "systemd/network", etc / "sysconfig/network-scripts"
         networks.mkdir(parents=True, exist_ok=True)
         (networks / "10-host0.network").write_text(
             f"[Match]\nName=host0\n[Network]\nAddress={self.address}/{self.lab.subnet.prefixlen}\n"
             "ConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"  # a pulled cable takes no address away
         )
+        if scripts.is_dir():
+            (scripts / "ifcfg-host0").write_text(
+                f"DEVICE=host0\nBOOTPROTO=none\nONBOOT=yes\nIPADDR={self.address}\nPREFIX={self.lab.subnet.prefixlen}\n"
+            )
 
     def _install_keys(self) -> None:
         """The host's own SSH keys (made once, kept over a reset), and the lab's public key for root and admin."""
