@@ -61,7 +61,7 @@ class Link:
             await self._until(answered)
         except asyncio.CancelledError:
             # sshd may still open it, and only we can close it then.
-            task = self._loop.create_task(self._close_when(answered, port))
+            task = self._loop.create_task(self._close_when(answered, port, destination))
             self._leftovers.add(task)
             task.add_done_callback(self._leftovers.discard)
             raise
@@ -168,8 +168,18 @@ class Link:
         finally:
             self._waiting.discard(done)
 
-    async def _close_when(self, answered: asyncio.Event, port: ChannelPort) -> None:
-        await self._until(answered)
+    async def _close_when(
+        self, answered: asyncio.Event, port: ChannelPort, destination: tuple[str, int] | None
+    ) -> None:
+        """Clean up after a caller that did not wait for the answer, and find out in its place whether sshd is there."""
+        try:
+            async with asyncio.timeout(self._limits.channel):
+                await self._until(answered)
+        except TimeoutError:
+            if answers_itself(destination):
+                self.abort()
+                return
+            await self._until(answered)
         port.close()
 
     async def _sendable(self) -> None:
@@ -181,6 +191,11 @@ class Link:
         self.ended.set()
         for waiting in self._waiting:
             waiting.set()
+
+
+def answers_itself(destination: tuple[str, int] | None) -> bool:
+    """Tell whether a channel's opening depends on the host alone, so that silence means: sshd hangs."""
+    return destination is None or destination[0] in ("127.0.0.1", "::1")
 
 
 async def connect(target: SshTarget, keys: Sequence[KnownKey], key: paramiko.PKey, limits: Limits) -> Link:

@@ -22,7 +22,7 @@ from redis_sentinel_operator.connect.command import (
     sudo_mend,
     sudo_refusal,
 )
-from redis_sentinel_operator.connect.connection import ChannelRefused, Link
+from redis_sentinel_operator.connect.connection import ChannelRefused, Link, answers_itself
 from redis_sentinel_operator.connect.hostkeys import known_keys, parse_known_hosts
 from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarget
 from redis_sentinel_operator.connect.wire import ChannelPort
@@ -180,8 +180,7 @@ class HostSession:
             async with asyncio.timeout(self.limits.channel):
                 return await link.open(on_ready, destination)
         except TimeoutError:
-            if destination is not None and destination[0] != "127.0.0.1":
-                # The host may be waiting for that address to answer; that says nothing about the connection.
+            if destination is not None and not answers_itself(destination):
                 where = f"{destination[0]}:{destination[1]}"
                 raise CommandTimedOut(f"{self.target}: no connection to {where} in time") from None
             link.abort()  # sshd itself does not answer: the next use begins with a new connection

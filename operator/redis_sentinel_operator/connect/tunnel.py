@@ -22,7 +22,14 @@ from redis_sentinel_operator.connect.connection import ChannelRefused
 from redis_sentinel_operator.connect.session import HostSession
 from redis_sentinel_operator.connect.target import SshTarget
 from redis_sentinel_operator.connect.wire import RETRY, ChannelPort
-from redis_sentinel_operator.errors import ForwardingRefused, HostUnreachable, OperatorError, PortClosed, SessionLost
+from redis_sentinel_operator.errors import (
+    CommandTimedOut,
+    ForwardingRefused,
+    HostUnreachable,
+    OperatorError,
+    PortClosed,
+    SessionLost,
+)
 
 RespMode = Literal["Tunnel", "Direct"]
 _LOOPBACK = "127.0.0.1"
@@ -51,7 +58,7 @@ async def resp_client(
         address: the host's own redis address.
         password: for AUTH; None sends none.
         mode: the resource's `ssh.resp`.
-        timeout: seconds to connect, and for each answer.
+        timeout: seconds to open the channel or socket, and for each answer; SSH's own phases have `session.limits`.
 
     Raises:
         PortClosed: nobody listens.
@@ -114,6 +121,7 @@ class TunnelConnection(AbstractConnection):
         await super().send_packed_command(command, check_health)
 
     async def _connect(self) -> None:
+        await self.session.connect()  # with the deadlines of SSH, not of RESP
         async with asyncio.timeout(self.socket_connect_timeout):
             self._reader, self._writer = await open_stream(self.session, self.host, self.port)
 
@@ -161,6 +169,9 @@ async def open_stream(
         except ChannelRefused as refused:
             failures.append(_refusal(session.target, candidate, port, refused))
             continue
+        except CommandTimedOut:
+            session.routes.pop(port, None)
+            raise
         transport.begin(channel, (candidate, port))
         session.routes[port] = candidate
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

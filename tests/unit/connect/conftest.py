@@ -39,7 +39,7 @@ def start_sshd(tmp_path: Path) -> Iterator[StartSshd]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """One server for the tests that do not hurt it."""
     server = Sshd(tmp_path_factory.mktemp("sshd"), host_key_types=KEY_TYPES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 
@@ -17,6 +17,7 @@ class RespServer:
     seen: list[list[bytes]] = field(default_factory=list)
     subscribers: list[asyncio.StreamWriter] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    handlers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def publish(self, channel: bytes, message: bytes) -> None:
         for writer in self.subscribers:
@@ -30,6 +31,7 @@ class RespServer:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
+        self._note_handler()
         try:
             while header := await reader.readline():
                 words = [await _word(reader) for _ in range(int(header[1:]))]
@@ -38,7 +40,12 @@ class RespServer:
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             return
         finally:
-            writer.close()
+            await close(writer)
+
+    def _note_handler(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.handlers.add(task)
 
     async def _answer(self, words: list[bytes], writer: asyncio.StreamWriter) -> None:
         match words[0].upper():
@@ -82,4 +89,11 @@ async def resp_server(address: str = "127.0.0.1", password: str | None = None) -
     finally:
         listener.close()
         server.hang_up()
-        await asyncio.sleep(0)
+        await asyncio.gather(*server.handlers)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close a stream and wait until its socket is closed."""
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()

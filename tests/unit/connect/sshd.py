@@ -21,7 +21,8 @@ def make_key(path: Path, key_type: str = "ed25519", passphrase: str = "") -> str
     """Make a key pair with ssh-keygen and return the private key's text."""
     bits = ["-b", "2048"] if key_type == "rsa" else []
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", key_type, *bits, "-N", passphrase, "-C", "test", "-f", str(path)], check=True
+        ["ssh-keygen", "-q", "-a", "4", "-t", key_type, *bits, "-N", passphrase, "-C", "test", "-f", str(path)],
+        check=True,
     )
     return path.read_text()
 
@@ -143,11 +144,11 @@ class Sshd:
 
 
 def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found.append(int(child))
-        found += _descendants(int(child)) if Path(f"/proc/{child}").exists() else []
-    return found
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it ended meanwhile
+        return []
+    return children + [below for child in children for below in _descendants(child)]
 
 
 def _name(pid: int) -> str:

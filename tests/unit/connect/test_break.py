@@ -122,9 +122,9 @@ async def test_an_sshd_stopped_under_a_command(start_sshd: StartSshd, pool: Exec
 async def test_a_stopped_sshd_blocks_neither_the_loop_nor_the_pool(start_sshd: StartSshd, pool: Executor) -> None:
     """A payload far above every buffer goes to a host that reads nothing: everything else goes on."""
     sshd = start_sshd()
-    host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(grace=0.5))
+    host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(grace=0.3))
     await host.connect()
-    task = asyncio.create_task(host.run("sleep 30; cat >/dev/null", stdin=bytes(20_000_000), timeout=2))
+    task = asyncio.create_task(host.run("sleep 30; cat >/dev/null", stdin=bytes(20_000_000), timeout=1))
     await until(lambda: "Starting session: command" in sshd.log())
     _signal_sessions(sshd, signal.SIGSTOP)
     loop = asyncio.get_running_loop()

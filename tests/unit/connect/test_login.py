@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +18,10 @@ from redis_sentinel_operator.connect import Credentials, HostSession, Limits
 from redis_sentinel_operator.connect.target import parse_key
 from redis_sentinel_operator.errors import AuthenticationFailed, BadPrivateKey, HostUnreachable
 from unit.connect.conftest import StartSshd
+from unit.connect.resp import close
 from unit.connect.sshd import KEY_TYPES, Sshd, fingerprint_of, free_port, make_key
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.mark.parametrize("passphrase", ["", "correct horse"])
@@ -86,13 +89,12 @@ def test_what_is_no_key(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("key_type", KEY_TYPES)
-def test_a_key_cut_short(tmp_path: Path, key_type: str, cut: float) -> None:
+def test_a_key_cut_short(tmp_path: Path, key_type: str) -> None:
     lines = make_key(tmp_path / "key", key_type).splitlines()
-    kept = lines[1 : 1 + int((len(lines) - 2) * cut)]
-    with pytest.raises(BadPrivateKey, match="it is damaged"):
-        parse_key("\n".join([lines[0], *kept, lines[-1]]))
+    for kept in range(1, len(lines) - 1):
+        with pytest.raises(BadPrivateKey, match="it is damaged"):
+            parse_key("\n".join([*lines[:kept], lines[-1]]))
 
 
 def test_credentials_show_nothing() -> None:
@@ -141,7 +143,11 @@ async def test_nothing_listens(sshd: Sshd, pool: Executor) -> None:
 
 
 async def test_a_port_that_never_says_anything(sshd: Sshd, pool: Executor) -> None:
-    async with _server(lambda reader, writer: asyncio.sleep(60)) as port:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):  # until the other side is tired of it
+            pass
+
+    async with _server(say_nothing) as port:
         known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
         credentials = Credentials(sshd.credentials().private_key, known_hosts)
         host = HostSession(sshd.target(port=port), credentials, pool, Limits(handshake=0.3))
@@ -188,18 +194,21 @@ async def test_concurrent_callers_share_one_connection(session: HostSession, ssh
 
 
 @asynccontextmanager
-async def _server(handler: object) -> AsyncIterator[int]:
+async def _server(handler: Handler) -> AsyncIterator[int]:
+    handlers: set[asyncio.Task[None]] = set()
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
         try:
-            await handler(reader, writer)  # type: ignore[operator]
+            await handler(reader, writer)
         finally:
-            writer.close()
+            await close(writer)
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    tasks = asyncio.all_tasks()
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        for task in asyncio.all_tasks() - tasks:
-            task.cancel()
+        await asyncio.gather(*handlers)
