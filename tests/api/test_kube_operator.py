@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from lab.controlplane import ControlPlane
 from lab.operator import ACCOUNT, ROOT
@@ -95,15 +97,24 @@ def operator(environment: dict[str, str], tmp_path: Path) -> Iterator[Operator]:
 @pytest.fixture
 def cluster(api: ControlPlane) -> Iterator[str]:
     """A cluster on addresses where nobody is; its namespace."""
-    namespace = declare(api)
+    yield from declared(api, declare(api))
+
+
+@pytest.fixture
+def refused(api: ControlPlane) -> Iterator[str]:
+    """A cluster whose Secret cannot be used, so that a pass does not wait for any host; its namespace."""
+    yield from declared(api, declare(api, usable=False))
+
+
+def declared(api: ControlPlane, namespace: str) -> Iterator[str]:
     yield namespace
-    patch = '{"metadata":{"finalizers":null}}'
     if get(api, namespace):
+        patch = '{"metadata":{"finalizers":null}}'
         api.kubectl("patch", "rsc", NAME, "-n", namespace, "--type=merge", "-p", patch)
     api.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
 
 
-def declare(api: ControlPlane) -> str:
+def declare(api: ControlPlane, usable: bool = True) -> str:
     """Apply a namespace, Secrets and the cluster, with addresses of the lab's service range, where nobody answers."""
     namespace = f"op-{uuid.uuid4().hex[:8]}"
     body = seed_cluster(api.config)
@@ -111,9 +122,12 @@ def declare(api: ControlPlane) -> str:
     prefix = api.network.services.rpartition(".")[0].rpartition(".")[0]
     for number, host in enumerate(body["spec"]["hosts"]):
         host["address"] = f"{prefix}.250.{number + 10}"
-    key = {"ssh-privatekey": "not a key", "known_hosts": ""}
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode() if usable else "none"
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    known = "".join(f"{host['address']} {public}\n" for host in body["spec"]["hosts"])
     secrets = [
-        secret(namespace, "redis-ssh", "kubernetes.io/ssh-auth", {**key, "known_hosts": "any ssh-ed25519 AAAA"}),
+        secret(namespace, "redis-ssh", "kubernetes.io/ssh-auth", {"ssh-privatekey": private, "known_hosts": known}),
         secret(namespace, "redis-auth", "kubernetes.io/basic-auth", {"password": "canary-password"}),
     ]
     api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
@@ -156,10 +170,10 @@ def test_it_says_who_holds_it_and_writes_nothing_but_status_and_its_finalizer(
     assert "rso_lease_fresh 1.0" in text
 
 
-def test_a_change_of_the_spec_is_seen_at_once(api: ControlPlane, operator: Operator, cluster: str) -> None:
-    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
-    generation = edit(api, cluster, {"management": "Paused"})
-    until(lambda: observed(api, cluster) == generation, "the new generation", 15, operator)
+def test_a_change_of_the_spec_is_seen_at_once(api: ControlPlane, operator: Operator, refused: str) -> None:
+    until(lambda: get(api, refused).get("status"), "a status", 15, operator)
+    generation = edit(api, refused, {"management": "Paused"})
+    until(lambda: observed(api, refused) == generation, "the new generation", 15, operator)
 
 
 def test_a_deleted_cluster_is_gone_in_two_seconds_although_all_hosts_are_dead(
@@ -256,9 +270,9 @@ def test_it_does_not_start_on_a_crd_that_is_too_old(
 
 
 def test_an_api_server_that_hangs_ends_nothing_and_stops_changes(
-    api: ControlPlane, operator: Operator, cluster: str
+    api: ControlPlane, operator: Operator, refused: str
 ) -> None:
-    until(lambda: get(api, cluster).get("status"), "a status", 15, operator)
+    until(lambda: get(api, refused).get("status"), "a status", 15, operator)
     pid = api.daemons.pid("kube-apiserver")
     assert pid
     os.kill(pid, signal.SIGSTOP)
@@ -269,8 +283,8 @@ def test_an_api_server_that_hangs_ends_nothing_and_stops_changes(
     finally:
         os.kill(pid, signal.SIGCONT)
     operator.ready()
-    generation = edit(api, cluster, {"management": "Paused"})
-    until(lambda: observed(api, cluster) == generation, "the new generation", 30, operator)
+    generation = edit(api, refused, {"management": "Paused"})
+    until(lambda: observed(api, refused) == generation, "the new generation", 30, operator)
     assert operator.process.poll() is None
 
 
