@@ -26,7 +26,7 @@ from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
 from redis_sentinel_operator.model.step import Plan, Step
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
+from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.settings import Settings
@@ -67,7 +67,7 @@ async def reconcile(this: Pass) -> Outcome:
     results: tuple[StepResult, ...] = ()
     if not this.hands_off and refusal is None:
         results = await _carry_out(this, facts, verdict, todo)
-        _complete_bootstrap(this, verdict, todo)
+        verdict = _complete_bootstrap(this, facts, verdict, todo)
     sentence = _sentence(this, verdict, todo, results, refusal)
     this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
     return Outcome(
@@ -96,11 +96,14 @@ async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) ->
     return _judge(this, facts)
 
 
-def _complete_bootstrap(this: Pass, verdict: Verdict, todo: Plan) -> None:
-    record: BootstrapRecord | None = this.board.bootstrap
+def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> Verdict:
+    """Note the end of our bootstrap; from there on the cluster is alive, which is judged anew."""
+    record = this.board.bootstrap
     works = isinstance(verdict.master, Confirmed) and verdict.quorum.ok and verdict.replication.ok
-    if record and not record.completed_at and todo.settled and works:
-        this.board.complete_bootstrap()
+    if record is None or record.completed_at or not todo.settled or not works:
+        return verdict
+    this.board.complete_bootstrap()
+    return _judge(this, facts)
 
 
 async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> tuple[StepResult, ...]:
