@@ -289,6 +289,14 @@ def test_a_serving_master_that_sentinels_cannot_reach_comes_back_after_their_tim
     assert "withdrawnSince" not in board.document()["master"]
 
 
+def test_a_successor_that_is_called_down_as_well_gets_its_own_time(board: Board, clock: Clock) -> None:
+    healthy(board).confirm(NO_MASTER, DOWN)
+    clock.seconds = 15
+    board.confirm(NEW, {name: sentinel(S1, 1, "o_down") for name in (S1, S2, S3)})
+    assert board.down_for == 0.0
+    assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:15Z"
+
+
 def test_a_dead_master_without_successor_is_said_in_time(board: Board, clock: Clock) -> None:
     healthy(board).confirm(NO_MASTER, DOWN)
     clock.seconds = 25

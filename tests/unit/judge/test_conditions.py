@@ -259,6 +259,7 @@ def test_what_is_left_undone_on_purpose_is_said() -> None:
 def test_hands_off_tells_the_state_as_observed(management: Any, phase: str) -> None:
     whole = desired(management=management)
     assert shown(inputs(running(), Plan((START,)), desired=whole)) == (phase, "True", "-", "-")
+    assert shown(inputs(running(), Plan((START,)), desired=whole, generation=2)) == (phase, "True", "-", "-")
     broken = facts(*(replace(alive(n), redis=replica(link="down")) for n in (S1, S2, S3)), of=alive)
     assert shown(inputs(broken, desired=whole)) == (phase, "False", "-", "-")
     nothing = inputs(facts(), Plan((START,)), desired=whole, record=None, bootstrap=None)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
-from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known, Listener, OsFacts, RedisFacts, Unknown
-from redis_sentinel_operator.model.verdict import Finding, Situation, Uncertain, Verdict
+from redis_sentinel_operator.model.fact import (
+    ClusterFacts,
+    Denied,
+    HostFacts,
+    Known,
+    Listener,
+    OsFacts,
+    RedisFacts,
+    Unknown,
+)
+from redis_sentinel_operator.model.step import Need
+from redis_sentinel_operator.model.verdict import Confirmed, Finding, Situation, Uncertain, Verdict
 from unit.judge.clusters import (
     AWAY,
     LAST,
@@ -257,3 +272,32 @@ def test_a_serving_master_that_the_sentinels_cannot_reach() -> None:
 def test_bare_hosts_have_no_quorum_to_judge() -> None:
     assert verdict(facts()).quorum == Finding(None, "NotApplicable", "There is no running cluster yet.")
     assert verdict(facts()).replication.ok is None
+
+
+FIELDS = [each.name for each in dataclass_fields(HostFacts) if each.name not in ("name", "address")]
+
+
+@given(
+    st.lists(st.sampled_from([alive, bare, unreachable]), min_size=4, max_size=4),
+    st.sets(st.tuples(st.sampled_from([M, S1, S2, S3]), st.sampled_from(FIELDS)), max_size=8),
+    st.sampled_from([None, LAST]),
+    st.sampled_from([0.0, 100.0]),
+)
+def test_any_mix_of_read_and_unread_facts_has_a_verdict(
+    kinds: list[Any], holes: set[tuple[str, str]], last: Any, down_for: float
+) -> None:
+    hosts = {name: kind(name) for kind, name in zip(kinds, (M, S1, S2, S3), strict=True)}
+    for name, fact in holes:
+        hosts[name] = replace(hosts[name], **{fact: AWAY})
+    read = ClusterFacts(hosts, 0.0)
+    found = judge(WHOLE, read, last, JudgeContext(OWNER, None, down_for=down_for))
+    findings = (found.quorum, found.replication, found.reachable, found.claimed, found.credentials, found.preflight)
+    assert all(each.reason and each.message for each in findings)
+    unread = {name for name, host in hosts.items() if isinstance(host.os, Unknown)}
+    assert found.reachable.ok is (not unread)
+    for need in Need:
+        for name in hosts:
+            refused = why_not(need, name, WHOLE, read, found)
+            assert refused is None or refused
+    if not isinstance(found.master, Confirmed):
+        assert why_not(Need.CALM, M, WHOLE, read, found)

@@ -112,6 +112,11 @@ def test_a_sentinel_that_knows_our_name_is_alive_whatever_else_is_unread() -> No
     assert of(facts(alive(S1), unreachable(M), unreachable(S2), unreachable(S3))) is Situation.ALIVE
 
 
+def test_one_sentinel_is_enough_although_no_redis_can_be_asked() -> None:
+    alone = replace(bare(S1), sentinel=sentinel(M), redis=AWAY)
+    assert of(facts(alone, unreachable(M), unreachable(S2), unreachable(S3))) is Situation.ALIVE
+
+
 def test_a_redis_answers_in_an_adopted_cluster_without_sentinels() -> None:
     hosts = [replace(alive(name), sentinel=Known(None)) for name in ADDRESS]
     assert of(facts(*hosts)) is Situation.ALIVE
