@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import redis.asyncio
 import redis.exceptions
 
@@ -15,15 +18,20 @@ from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigSet, SentinelSet
 from redis_sentinel_operator.settings import Settings
 
+_SURE = 1.0  # seconds for which the answer that the host is ours is good
+
 
 async def config_set(action: ConfigSet, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
     """CONFIG SET, one directive after the other, each proved by CONFIG GET; CONFIG REWRITE is never asked for."""
     client = await link.resp(action.port, desired.password)
-    refusal = await _still_ours(link, guard, settings)
-    if refusal:
-        return refusal
+    asked = -math.inf
     try:
         for name, value in action.values.items():
+            if time.monotonic() - asked > _SURE:  # also when this process stood still meanwhile
+                refusal = await _still_ours(link, guard, settings)
+                if refusal:
+                    return refusal
+                asked = time.monotonic()
             text = value.reveal() if isinstance(value, Secret) else value
             await ask(client, "CONFIG", "SET", name, text)
             if canonical(name) == "requirepass":

@@ -12,6 +12,7 @@ from redis_sentinel_operator.model.desired import ClusterRef, Desired, DesiredHo
 from redis_sentinel_operator.model.fact import (
     Claim,
     ClusterFacts,
+    Denied,
     FileFacts,
     FirewallFacts,
     HostFacts,
@@ -173,7 +174,7 @@ def view(master: str, **changes: object) -> SentinelView:
     return replace(whole, **changes)  # type: ignore[arg-type]
 
 
-def sees(master: str, **changes: object) -> Known[SentinelFacts | None]:
+def sees(master: str, **changes: object) -> Known[SentinelFacts | Denied | None]:
     return Known(SentinelFacts("3.2.6", "s", 8, False, (NAME,), view(master, **changes)))
 
 

@@ -1,0 +1,406 @@
+"""Every kind of step on real hosts: once it is done nothing is left to plan, and nobody else's host is touched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from hosts.command_lines import watching_command_lines
+from hosts.passes import EPOCH, OWNER, Passes, passes, seed
+from lab.hosts import Host
+from lab.labs import Lab
+from lab.observe import canary, untouched
+from lab.resp import Resp
+from lab.seedcluster import MASTER_NAME, PASSWORD
+from redis_sentinel_operator.apply.executor import Guard
+from redis_sentinel_operator.conf import redis_conf
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.errors import NotOurHost
+from redis_sentinel_operator.model.fact import Known
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import (
+    Action,
+    ConfigSet,
+    EditConf,
+    EnableUnit,
+    InstallPackage,
+    OpenPorts,
+    ReleaseClaim,
+    SentinelSet,
+    StartUnit,
+    Step,
+    TakeClaim,
+    WriteDropIn,
+    WriteSentinelConf,
+)
+from redis_sentinel_operator.model.verdict import Confirmed
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def whole(lab_hosts: Lab) -> Lab:
+    """The seed's cluster, set up by the steps themselves; every test leaves it whole."""
+    lab_hosts.reset()
+
+    async def set_up() -> None:
+        async with passes(lab_hosts) as loop:
+            await loop.until_settled()
+
+    with canary(PASSWORD, lab_hosts):
+        asyncio.run(set_up())
+    return lab_hosts
+
+
+@pytest.fixture
+async def loop(whole: Lab) -> AsyncIterator[Passes]:
+    """An operator's loop over the whole cluster, whose bootstrap is over."""
+    async with passes(whole) as each:
+        assert each.bootstrap is not None
+        each.bootstrap = replace(each.bootstrap, completed_at="2026-01-31T12:01:00Z")
+        yield each
+
+
+def step(host: Host, action: Action) -> Step:
+    return Step(host.name, "a change", "a test", action, 0)
+
+
+def redis(host: Host, *words: str) -> object:
+    with Resp.to(host, 6379, password=PASSWORD) as link:
+        return link.call(*words)
+
+
+def sentinel(host: Host, *words: str) -> object:
+    with Resp.to(host, 26379) as link:
+        return link.call(*words)
+
+
+async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(true):  # noqa: ASYNC110 - a host tells nobody
+            await asyncio.sleep(0.1)
+
+
+def conf(host: Host) -> str:
+    return host.run("cat /etc/redis.conf").stdout
+
+
+def stat(host: Host, path: str) -> str:
+    return host.run(f"stat -c '%a %U:%G' {path}").stdout.strip()
+
+
+# -- the set-up
+
+
+async def test_after_the_set_up_nothing_is_left_to_plan(loop: Passes, whole: Lab) -> None:
+    with untouched(whole.master01, whole.replicas[0]):
+        reading = await loop.read()
+        assert (reading.todo.steps, reading.todo.waiting, reading.todo.drift) == ((), (), {})
+        assert await loop.until_settled() == []
+
+
+async def test_what_is_written_on_the_master_is_on_every_replica(whole: Lab) -> None:
+    redis(whole.master01, "SET", "key", "value")
+    for host in whole.replicas:
+        await until(lambda host=host: redis(host, "GET", "key") == "value")
+
+
+async def test_the_files_are_for_redis_only(whole: Lab) -> None:
+    for host in whole.hosts:
+        assert stat(host, "/etc/redis.conf") == "640 redis:root"
+        assert stat(host, "/var/lib/redis-sentinel-operator") == "700 root:root"
+        assert stat(host, "/var/lib/redis-sentinel-operator/state.json") == "600 root:root"
+        assert "save 900 1" in conf(host)
+    for host in whole.replicas:
+        assert stat(host, "/etc/redis-sentinel.conf") == "640 redis:root"
+
+
+async def test_a_stop_shows_no_password_and_saves(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    redis(whole.master01, "SET", "kept", "yes")
+    await until(lambda: redis(host, "GET", "kept") == "yes")
+    with watching_command_lines(PASSWORD) as seen:
+        host.run("systemctl stop redis")
+    assert seen == set()
+    assert "yes" in host.run("strings /var/lib/redis/dump.rdb || cat -v /var/lib/redis/dump.rdb").stdout
+    await loop.until_settled()
+
+
+# -- drift, of every kind: broken by hand, planned, done, nothing left
+
+
+def close_ports(host: Host) -> None:
+    for where in ("", "--permanent "):
+        for port in (6379, 26379):
+            host.run(f"firewall-cmd -q {where}--remove-port={port}/tcp", check=False)
+
+
+def set_quorum(host: Host) -> None:
+    sentinel(host, "SENTINEL", "SET", MASTER_NAME, "quorum", "3", "parallel-syncs", "2")
+
+
+BREAKS: dict[str, tuple[Callable[[Host], object], list[str]]] = {
+    "a directive in the file": (
+        lambda host: host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf"),
+        ["set repl-timeout in /etc/redis.conf"],
+    ),
+    "a running value": (
+        lambda host: redis(host, "CONFIG", "SET", "repl-timeout", "59"),
+        ["set repl-timeout on the running redis"],
+    ),
+    "no masterauth": (
+        lambda host: (redis(host, "CONFIG", "SET", "masterauth", ""), redis(host, "CONFIG", "REWRITE")),
+        ["set masterauth on the running redis", "set masterauth in /etc/redis.conf"],
+    ),
+    "a disabled unit": (lambda host: host.run("systemctl disable -q redis"), ["enable redis.service"]),
+    "a stopped and disabled replica": (
+        lambda host: host.run("systemctl disable -q --now redis"),
+        ["start redis (redis.service)", "enable redis.service"],
+    ),
+    "a killed replica": (
+        lambda host: host.run("systemctl kill -s KILL redis; while systemctl -q is-active redis; do sleep 0.1; done"),
+        ["start redis (redis.service)"],
+    ),
+    "a stopped and disabled sentinel": (
+        lambda host: host.run("systemctl disable -q --now redis-sentinel"),
+        ["start sentinel (redis-sentinel.service)", "enable redis-sentinel.service"],
+    ),
+    "closed ports": (close_ports, ["open 6379/tcp, 26379/tcp in firewalld in zone public"]),
+    "a drop-in that is gone": (
+        lambda host: host.run(f"rm {EL7.redis_drop_in} && systemctl daemon-reload"),
+        [f"write {EL7.redis_drop_in}"],
+    ),
+    "the sentinel's settings": (set_quorum, ["set quorum, parallel-syncs on the sentinel"]),
+    "a file that all can read": (
+        lambda host: host.run("chmod 0644 /etc/redis.conf"),
+        ["close /etc/redis.conf to other users"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+async def test_drift_is_planned_mended_and_gone(loop: Passes, whole: Lab, name: str) -> None:
+    break_it, expected = BREAKS[name]
+    host = whole.replicas[1]
+    role = redis_conf.parse(conf(host)).get("slaveof")
+    await asyncio.to_thread(break_it, host)
+    reading = await loop.read()
+    assert [(each.host, each.what) for each in reading.todo.steps] == [(host.name, what) for what in expected]
+    await loop.until_settled()
+    assert (await loop.read()).todo.settled
+    assert redis_conf.parse(conf(host)).get("slaveof") == role
+
+
+async def test_a_user_with_sudo_does_it_too(whole: Lab) -> None:
+    host = whole.replicas[1]
+    own = [replace(each, ssh=replace(each.ssh, user="admin", sudo=True)) for each in seed(whole).hosts]
+    async with passes(whole, hosts=tuple(own)) as loop:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf; systemctl stop redis")
+        done = await loop.until_settled()
+    assert [each.step.what for each in done] == [
+        "set repl-timeout in /etc/redis.conf",
+        "start redis (redis.service)",
+    ]
+    assert stat(host, "/etc/redis.conf") == "640 redis:root"
+
+
+# -- whose host it is
+
+
+def actions(host: Host) -> list[Action]:
+    text = conf(host)
+    edited = redis_conf.parse(text).edit({"repl-timeout": "61"})
+    fresh = "port 26379\n"
+    in_use = sha256(host.run("cat /etc/redis-sentinel.conf").stdout)
+    return [
+        TakeClaim(OWNER, "b1"),
+        ReleaseClaim(),
+        InstallPackage("no-such-package", None),
+        EditConf(EL7.redis_conf, {"repl-timeout": "61"}, text=Secret(edited), base_sha256=sha256(text)),
+        WriteSentinelConf(EL7.sentinel_conf, Secret(fresh), base_sha256=in_use),
+        WriteDropIn(EL7.redis_drop_in, "[Service]\nRestart=always\n"),
+        StartUnit("systemd-timesyncd.service", 6379, sentinel=False),
+        EnableUnit("rsync.service"),
+        OpenPorts("firewalld", "public", (7777,), (7777,)),
+        ConfigSet({"repl-timeout": "61"}, 6379),
+        SentinelSet(MASTER_NAME, {"parallel-syncs": "3"}, 26379),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("guard", "said"),
+    [
+        (Guard("11111111-0000-4000-8000-000000000001/other/redis", EPOCH), f"this host belongs to {OWNER}"),
+        (Guard(OWNER, EPOCH - 1), f"its lease epoch is {EPOCH}, ours {EPOCH - 1}"),
+    ],
+    ids=["another owner", "an earlier lease"],
+)
+async def test_no_step_touches_a_host_that_is_not_ours(loop: Passes, whole: Lab, guard: Guard, said: str) -> None:
+    host = whole.replicas[0]
+    loop.guard = guard
+    with untouched(host):
+        for action in actions(host):
+            with pytest.raises(NotOurHost) as refused:
+                await loop.do(step(host, action))
+            assert host.name in str(refused.value)
+            assert said in str(refused.value)
+    shown = sentinel(host, "SENTINEL", "MASTER", MASTER_NAME)
+    assert isinstance(shown, list)
+    assert shown[shown.index("parallel-syncs") + 1] == "1"
+
+
+async def test_a_later_lease_is_noted_and_shuts_the_earlier_one_out(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    later = Guard(OWNER, EPOCH + 5)
+    earlier, loop.guard = loop.guard, later
+    assert (await loop.do(step(host, EnableUnit("redis.service")))).ok
+    reading = await loop.read()
+    claim = reading.facts.hosts[host.name].claim
+    assert isinstance(claim, Known)
+    assert claim.value is not None
+    assert (claim.value.owner, claim.value.bootstrap_id, claim.value.lease_epoch) == (OWNER, "b1", EPOCH + 5)
+    loop.guard = earlier
+    with pytest.raises(NotOurHost):
+        await loop.do(step(host, EnableUnit("redis.service")))
+    host.run(f"sed -i 's/{EPOCH + 5}/{EPOCH}/' /var/lib/redis-sentinel-operator/state.json")
+
+
+async def test_a_host_changes_hands_only_by_force(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    other = Guard("11111111-0000-4000-8000-000000000001/other/redis", EPOCH)
+    ours, loop.guard = loop.guard, other
+    with pytest.raises(NotOurHost):
+        await loop.do(step(host, TakeClaim(other.owner, "")))
+    assert (await loop.do(step(host, TakeClaim(other.owner, "", force=True)))).ok
+    assert (await loop.do(step(host, ReleaseClaim()))).ok
+    loop.guard = ours
+    with pytest.raises(NotOurHost, match="nobody"):
+        await loop.do(step(host, EnableUnit("redis.service")))
+    done = await loop.until_settled()
+    assert [each.step.action for each in done] == [TakeClaim(OWNER, "b1")]
+
+
+async def test_a_change_waits_for_the_one_that_is_going_on(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    lock = "/var/lib/redis-sentinel-operator/lock"
+    host.run(f"flock {lock} sleep 2 >/dev/null 2>&1 </dev/null & while flock -n {lock} true; do sleep 0.05; done")
+    result = await loop.do(step(host, EnableUnit("redis.service")))
+    assert result.ok
+    assert result.seconds > 1
+
+
+# -- what others wrote meanwhile
+
+
+async def test_a_file_that_was_changed_after_it_was_read_is_left(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf")
+    (edit,) = (await loop.read()).todo.steps
+    host.run("echo '# by hand' >>/etc/redis.conf")
+    before = conf(host)
+    result = await loop.do(edit)
+    assert not result.ok
+    assert result.message == "/etc/redis.conf was changed meanwhile; it is read again and nothing is lost"
+    assert conf(host) == before
+    await loop.until_settled()
+    assert conf(host).endswith("# by hand\n")
+    assert host.run("ls /etc/redis.conf*").stdout.split() == ["/etc/redis.conf"]
+
+
+# -- what does not work
+
+
+async def test_a_package_that_no_repository_has(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    result = await loop.do(step(host, InstallPackage("no-such-package", "1.0-1")))
+    assert (result.ok, result.reason) == (False, "PackageNotFound")
+    assert result.message == (
+        f"{host.name}: no repository of this host has no-such-package-1.0-1 (enabled are: epel )."
+    )
+
+
+async def test_a_package_that_is_there_is_left_in_its_version(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    result = await loop.do(step(host, InstallPackage("redis", None)))
+    assert (result.ok, result.message) == (True, "redis 3.2.6-2.el7 is installed")
+    other = await loop.do(step(host, InstallPackage("redis", "3.2.6-3.el7")))
+    assert not other.ok
+    assert "installed is redis-3.2.6-2.el7" in other.message
+
+
+async def test_a_port_that_somebody_has_taken(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    host.run("systemctl stop redis")
+    taken = "import socket, time; s = socket.create_server(('0.0.0.0', 6379)); time.sleep(600)"
+    host.run(f'systemd-run -q --unit=taker python3 -c "{taken}"')
+    await until(lambda: "6379" in host.run("ss -ltn").stdout)
+    result = await loop.do(step(host, StartUnit("redis.service", 6379, sentinel=False, log=EL7.redis_log)))
+    host.run("systemctl stop taker")
+    assert (result.ok, result.reason) == (False, "PortTaken")
+    assert result.message == (
+        f"redis.service on {host.name} did not start: port 6379 is taken by another program (Address already in use)"
+    )
+    await loop.until_settled()
+
+
+async def test_why_a_redis_does_not_come_up_is_told_without_its_password(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    host.run(f"systemctl stop redis; echo 'requirepass {PASSWORD} {PASSWORD}' >>/etc/redis.conf")
+    result = await loop.do(step(host, StartUnit("redis.service", 6379, sentinel=False, log=EL7.redis_log)))
+    host.run("sed -i '$d' /etc/redis.conf")
+    assert not result.ok
+    assert "redis.service" in result.message
+    assert "FATAL CONFIG FILE ERROR" in result.message
+    assert PASSWORD not in result.message
+    await loop.until_settled()
+
+
+# -- the sentinels decide
+
+
+async def test_an_old_master_comes_back_as_a_replica(loop: Passes, whole: Lab) -> None:
+    master = whole.master01
+    master.run("systemctl stop redis")
+    reading = await loop.read()
+    assert [each for each in reading.todo.steps if isinstance(each.action, StartUnit)] == []
+    assert reading.todo.waiting != ()
+    await loop.until_settled(200)
+    confirmed = (await loop.read()).verdict.master
+    assert isinstance(confirmed, Confirmed)
+    assert confirmed.host != master.name
+    assert redis_conf.parse(conf(master)).get("slaveof") == f"{confirmed.address} 6379"
+    await until(lambda: "master_link_status:up" in str(redis(master, "INFO", "replication")))
+
+
+async def test_drift_mended_after_a_failover_leaves_the_roles(loop: Passes, whole: Lab) -> None:
+    roles = {host.name: redis_conf.parse(conf(host)).get("slaveof") for host in whole.hosts}
+    for host in whole.hosts:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf")
+    await loop.until_settled()
+    assert {host.name: redis_conf.parse(conf(host)).get("slaveof") for host in whole.hosts} == roles
+
+
+async def test_a_cluster_that_is_stopped_is_started_with_what_it_has(loop: Passes, whole: Lab) -> None:
+    before = (await loop.read()).verdict.master
+    assert isinstance(before, Confirmed)
+    redis(whole[before.host], "SET", "cold", "start")
+    texts = {}
+    for host in whole.hosts:
+        host.run("systemctl stop redis-sentinel redis")
+        texts[host.name] = conf(host)
+    reading = await loop.read()
+    assert {type(each.action) for each in reading.todo.steps} == {StartUnit}
+    await loop.until_settled(200)
+    after = (await loop.read()).verdict.master
+    assert after == before
+    assert {host.name: conf(host) for host in whole.hosts} == texts
+    assert redis(whole[before.host], "GET", "cold") == "start"
+
+
+async def test_nothing_of_ours_is_left_behind_on_the_hosts(whole: Lab) -> None:
+    for host in whole.hosts:
+        assert host.run("find /etc /var/lib /tmp -name '*.rso-*'").stdout == ""
