@@ -20,8 +20,10 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dis
 
 FROM ${BASE}
 COPY --from=build /opt/operator /opt/operator
-# The root file system is read-only in the cluster, so Python must not try to write beside its modules.
-ENV PATH=/opt/operator/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# The root file system is read-only in the cluster, so Python must not try to write beside its modules. The user has no
+# line in /etc/passwd (a cluster may choose another number), and kopf wants to know its name.
+ENV PATH=/opt/operator/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    USER=redis-sentinel-operator HOME=/tmp
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["redis-sentinel-operator"]
