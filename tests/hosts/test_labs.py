@@ -16,7 +16,7 @@ from lab.hosts import disk
 from lab.labs import Lab, hosts_lab
 from lab.machine import LabError
 from lab.model import LabConfig, lab_config
-from lab.processes import wait_until
+from lab.processes import saved, wait_until
 from lab.resp import Resp
 from lab.ssh import ssh_banner
 
@@ -98,7 +98,7 @@ def test_a_host_is_what_the_operator_expects_of_el7(lab_hosts: Lab) -> None:
         ". /etc/os-release; echo $ID $VERSION_ID; firewall-cmd --state; rpm -q centos-release; yum --version"
     )
     assert told.stdout.splitlines()[:3] == ["centos 7", "running", "centos-release-7-9.2009.1.el7.centos.noarch"]
-    listed = host.run("yum -q list --showduplicates redis | awk '/redis/ {print $2}'").stdout.split()
+    listed = host.run("yum -q list --showduplicates redis | awk '/redis/ {print $2}' | sort -u").stdout.split()
     assert listed == ["3.2.6-2.el7", "3.2.6-3.el7"]
 
 
@@ -120,6 +120,20 @@ def test_a_lab_whose_maker_is_killed_goes_away(how: signal.Signals) -> None:
         assert len(traces(config)) > 8
         os.killpg(maker.pid, how)
     assert wait_until(lambda: not traces(config), 20.0, 0.2), traces(config)
+
+
+def test_a_host_whose_nspawn_was_killed_is_ended_all_the_same() -> None:
+    with hosts_lab(BESIDE) as lab:
+        host = lab.master01
+        leader, supervisor = host.leader, saved(BESIDE.state / "redis-master01.process")
+        assert leader
+        assert supervisor
+        supervisor.kill()
+        assert leader.alive
+        host.reset()
+        assert not leader.alive
+        assert host.run("hostname").stdout == "redis-master01\n"
+    assert not traces(BESIDE)
 
 
 def test_a_lab_taken_down_leaves_nothing() -> None:

@@ -103,11 +103,20 @@ class Host:
         leader, supervisor = self.leader, saved(self._record)
         if leader:
             leader.kill()
+        self._end_strays()
         if supervisor and not wait_until(lambda: not supervisor.alive, 5.0):
             supervisor.kill()
         if supervisor:
             reap(supervisor.pid)
         self._record.unlink(missing_ok=True)
+
+    def _end_strays(self) -> None:
+        """End what still runs in the host's control groups: a host whose nspawn was killed goes on without it."""
+        for hierarchy in ("systemd", "unified", "."):
+            for file in Path("/sys/fs/cgroup", hierarchy, "redis-lab", self.machine).rglob("payload/**/cgroup.procs"):
+                for pid in _words(file):
+                    with suppress(ProcessLookupError):
+                        process(int(pid)).kill()
 
     def shut_down(self, timeout: float = 30.0) -> None:
         """Switch it off in order: services stop. Raises LabError when that takes longer than `timeout` seconds."""
@@ -236,6 +245,14 @@ def _authorize(folder: Path, public: str, owner: int) -> None:
     file.chmod(0o600)
     for path in (folder, file):
         shutil.chown(path, owner, owner)
+
+
+def _words(file: Path) -> list[str]:
+    """The words of a file; none when it is gone."""
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []
 
 
 def remove_cgroups(config: LabConfig) -> None:
