@@ -93,12 +93,20 @@ async def exchange(client: redis.asyncio.Redis, commands: Sequence[Command]) -> 
         raise (error.__cause__ if isinstance(error.__cause__, OperatorError) else error) from None
     try:
         await connection.send_packed_command(connection.pack_commands(commands))
-        return tuple([await _answer(connection) for _ in commands])
+        answers: list[Any] = []
+        while len(answers) < len(commands) and not _is_last_word(answers):
+            answers.append(await _answer(connection))
+        return tuple(answers)
     except BaseException:  # answers may be left in it: nobody may use it again as it is
         await connection.disconnect(nowait=True)
         raise
     finally:
         await pool.release(connection)
+
+
+def _is_last_word(answers: Sequence[Any]) -> bool:
+    """A server in protected mode says DENIED to whoever connects, and hangs up."""
+    return bool(answers) and isinstance(answers[-1], ResponseError) and str(answers[-1]).startswith("DENIED")
 
 
 async def _answer(connection: Any) -> Any:

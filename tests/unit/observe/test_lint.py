@@ -33,8 +33,8 @@ DENIED = {
     "an interpreter": r"\b(python|perl|awk)\d?\b(?! )|\bawk\b|\bpython\d? ",
     "grep -P": r"grep\s+-\w*P",
     "something that changes the host": (
-        r"\b(rm|mv|cp|touch|mkdir|chmod|chown|tee|kill|ln)\s"
-        r"|systemctl (start|stop|restart|enable|disable|daemon-reload|mask)|(--add|--remove|--reload|--set)|iptables -[ADIFXP]\b|\byum\b|\bdnf\b|rpm -[iUFe]"
+        r"\b(rm|mv|cp|touch|mkdir|chmod|chown|tee|kill|ln)\s|\byum\b|\bdnf\b|rpm -[iUFe]|iptables -[ADIFXP]\b"
+        r"|systemctl (start|stop|restart|enable|disable|daemon-reload|mask)|--(add|remove|reload|set)"
     ),
 }
 
