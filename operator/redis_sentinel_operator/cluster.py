@@ -86,14 +86,14 @@ class Cluster:
                 return
             self._board = Board(self.ref, body.get("status") or {}, self._store, lambda: datetime.now(UTC))
             self._listening = Listening(self._board, self._settings, self.wake)
-            await self._live(ended, self._board)
+            await self._live(ended, deleted, self._board)
             if deleted():
                 await self._depart()
         finally:
             self._ending = True
             await self._close()
 
-    async def _live(self, ended: Callable[[], bool], board: Board) -> None:
+    async def _live(self, ended: Callable[[], bool], deleted: Callable[[], bool], board: Board) -> None:
         """Run the loop and the board's writer until either ends or `ended()`; a pass in the middle is given up then.
 
         A deletion must not wait for hosts that do not answer, and a pass may end between any two commands anyway.
@@ -107,6 +107,10 @@ class Cluster:
                 done, _ = await asyncio.wait(tasks, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     break
+            if deleted():
+                board.deleting()
+                with contextlib.suppress(TimeoutError, ObjectReplaced):
+                    await asyncio.wait_for(board.flush(), timeout=_LOOK)
         finally:
             for task in tasks:
                 task.cancel()

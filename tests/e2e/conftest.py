@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from lab.controlplane import ControlPlane
 from lab.machine import LabError
 from lab.model import lab_config
 
-E2E = lab_config("e2e", "192.168.36.0/24")
+E2E = lab_config(*os.environ.get("E2E_LAB", "e2e 192.168.36.0/24").split())  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")
