@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -84,6 +85,10 @@ def sentinel(host: Host, *words: str) -> object:
         return link.call(*words)
 
 
+def has(host: Host, key: str, value: str) -> bool:
+    return redis(host, "GET", key) == value
+
+
 async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(true):  # noqa: ASYNC110 - a host tells nobody
@@ -111,7 +116,7 @@ async def test_after_the_set_up_nothing_is_left_to_plan(loop: Passes, whole: Lab
 async def test_what_is_written_on_the_master_is_on_every_replica(whole: Lab) -> None:
     redis(whole.master01, "SET", "key", "value")
     for host in whole.replicas:
-        await until(lambda host=host: redis(host, "GET", "key") == "value")
+        await until(partial(has, host, "key", "value"))
 
 
 async def test_the_files_are_for_redis_only(whole: Lab) -> None:
