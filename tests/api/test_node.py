@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,11 +15,11 @@ import pytest
 
 from lab import node as lab_node
 from lab.cache import cache_root
-from lab.controlplane import STATE, ControlPlane
+from lab.controlplane import STATE, ControlPlane, clean
 from lab.machine import run
 from lab.model import LabConfig, lab_config
 from lab.node import SYSCTLS, Node
-from lab.nodefiles import PAUSE
+from lab.nodefiles import PAUSE, rules_table
 
 TESTS = Path(__file__).parents[1]
 LAB = ("cpn", "192.168.30.0/24")
@@ -38,25 +39,49 @@ def traces(config: LabConfig) -> dict[str, list[str]]:
         f"{lab_node.STATE / config.name}/",
         f"{cache_root()}/nodes/{config.name}/",
     )
-    commands = [path.read_bytes().decode(errors="replace") for path in _readable(Path("/proc").glob("[0-9]*/cmdline"))]
+    commands = list(_contents(Path("/proc").glob("[0-9]*/cmdline")))
     mounts = Path("/proc/mounts").read_text().splitlines()
     return {
         "processes": [line for line in commands if any(directory in line for directory in directories)],
         "mounts": [line for line in mounts if any(directory in line for directory in directories)],
         "interfaces": [path.name for path in Path("/sys/class/net").iterdir() if path.name.endswith(f"-{config.name}")],
         "packet rules": [line for line in run(["nft", "list", "tables"]).splitlines() if f"_{config.name}" in line],
-        "control groups": [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/rlnode-{config.name}")],
+        "control groups": [str(path) for path in control_groups(config)],
         "data": [directory for directory in directories if Path(directory).exists()],
     }
 
 
-def _readable(paths: Iterator[Path]) -> Iterator[Path]:
+def control_groups(config: LabConfig) -> list[Path]:
+    """The node's control group: one on a machine of cgroup v2, one a controller on v1."""
+    top = Path("/sys/fs/cgroup")
+    return [group for parent in (top, *top.iterdir()) if (group := parent / f"rlnode-{config.name}").is_dir()]
+
+
+def from_pod(config: LabConfig, address: str, port: int) -> bool:
+    """Whether a TCP connection out of the network of the lab's one Pod comes about within a second."""
+    pid = next(pid for file in control_groups(config)[0].rglob("cgroup.procs") for pid in file.read_text().split())
+    connect = f"import socket; socket.create_connection(({address!r}, {port}), timeout=1)"
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, "-c", connect]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def dropped(config: LabConfig) -> int:
+    """How many packets of Pods were kept from leaving this machine."""
+    rules = json.loads(run(["nft", "--json", "list", "chain", "ip", rules_table(config), "forward"]))["nftables"]
+    return sum(
+        part["counter"]["packets"]
+        for rule in rules
+        for part in rule.get("rule", {}).get("expr", ())
+        if "counter" in part
+    )
+
+
+def _contents(paths: Iterator[Path]) -> Iterator[str]:
     for path in paths:
         try:
-            path.read_bytes()
+            yield path.read_bytes().decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        yield path
 
 
 def kernel_settings() -> dict[str, str]:
@@ -74,10 +99,28 @@ def test_pods_run_and_nothing_is_left() -> None:
             assert status["podIP"].startswith("198.18.30.")
             assert status["hostIP"] == plane.network.node_address
             assert all(traces(config).values()), traces(config)
+            assert from_pod(config, plane.network.api_service, 443), "the API server by its Service address"
+            assert dropped(config) == 0
+            assert not from_pod(config, "203.0.113.1", 80), "an address outside"
+            assert dropped(config) > 0
         left = traces(config)
         assert (left["mounts"], left["packet rules"], left["control groups"]) == ([], [], [])
     assert traces(config) == {kind: [] for kind in left}
     assert kernel_settings() == before
+
+
+def test_a_kept_lab_goes_as_a_whole_when_it_is_taken_down() -> None:
+    config = lab_config(*LAB)
+    plane = ControlPlane(config)
+    try:
+        plane.start(keep=True)
+        with Node(config, plane) as node:
+            pass
+        assert node.ready()
+    finally:
+        clean(config)
+    left = traces(config)
+    assert left == {kind: [] for kind in left}
 
 
 def test_a_node_whose_driver_is_killed_goes_with_its_pods() -> None:

@@ -109,7 +109,7 @@ class ControlPlane:
         self.claim = self._claim()
         self._clean()  # what a killed driver may have left
         try:
-            self._guardian = None if keep else Guardian("lab.controlplane:clean", self.config, self.claim)
+            self._guardian = None if keep else Guardian("lab.controlplane:take_down", self.config, self.claim)
             clusternet.bring_up(self.network)
             with self.console.step(f"control plane of lab {self.config.name}"):
                 shutil.rmtree(self.directory, ignore_errors=True)
@@ -330,6 +330,15 @@ class ControlPlane:
             return None
 
 
-def clean(config: LabConfig) -> None:
-    """Take down the control plane of `config`, whoever started it."""
+def take_down(config: LabConfig) -> None:
+    """Take down the control plane of `config`; a node has a guardian of its own."""
     ControlPlane(config).stop()
+
+
+def clean(config: LabConfig) -> None:
+    """Take down the control plane of `config`, and its node if there is one, whoever started them."""
+    from lab import node
+
+    if (node.STATE / config.name).exists():
+        node.clean(config)
+    take_down(config)

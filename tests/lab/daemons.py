@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.machine import LabError
 
 STOP_SECONDS = 20.0
+_children: dict[int, subprocess.Popen[bytes]] = {}  # of this process, to be reaped by whoever stops them
 
 
 class DaemonDied(LabError):
@@ -28,7 +29,6 @@ class Daemons:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> int:
         """Start `command` in a session of its own and record it as `name`. Returns the pid."""
@@ -42,7 +42,7 @@ class Daemons:
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
             )
-        self._children[name] = child
+        _children[child.pid] = child
         record = {"pid": child.pid, "started": start_time(child.pid)}
         (self.directory / f"{name}.pid").write_text(json.dumps(record))
         return child.pid
@@ -67,9 +67,8 @@ class Daemons:
         pid = self.pid(name)
         if pid is not None:
             end(pid, seconds)
-        child = self._children.pop(name, None)
-        if child is not None:
-            child.wait()
+            if pid in _children:
+                _children.pop(pid).wait()
         (self.directory / f"{name}.pid").unlink(missing_ok=True)
 
     def stop_all(self, seconds: float = STOP_SECONDS) -> None:
@@ -80,14 +79,14 @@ class Daemons:
 
     def pid(self, name: str) -> int | None:
         """The pid of `name` while that very process runs (a zombie does not)."""
-        child = self._children.get(name)
-        if child is not None and child.poll() is not None:
-            return None
         try:
             record = json.loads((self.directory / f"{name}.pid").read_text())
         except FileNotFoundError:
             return None
-        return record["pid"] if start_time(record["pid"]) == record["started"] else None
+        pid = int(record["pid"])
+        if pid in _children and _children[pid].poll() is not None:
+            del _children[pid]  # it ended by itself
+        return pid if start_time(pid) == record["started"] else None
 
 
 def start_time(pid: int) -> int | None:

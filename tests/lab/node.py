@@ -57,19 +57,18 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if self._guardian is not None:
+            self.stop()
 
-    def start(self, keep: bool = False) -> None:
+    def start(self) -> None:
         """Start it and return when Pods can run.
 
-        It ends with this process, unless `keep`. Raises LabError, DaemonDied, TimeoutError.
+        It ends with this process, unless its control plane was started to be kept. Raises LabError, TimeoutError.
         """
         commands = {name: binary(name, self.plane.console) for name in ("kubelet", "kube-scheduler")}
         pause = pause_image(self.plane.console)
-        if self.plane.claim is None and not keep:
-            raise LabError("a node ends with the process that started its control plane: start both here, or keep it")
         self.stop()  # what a killed driver may have left
-        if self.plane.claim is not None and not keep:
+        if self.plane.claim is not None:
             self._guardian = Guardian("lab.node:clean", self.config, self.plane.claim)
         try:
             with self.plane.console.step(f"node of lab {self.config.name}"):

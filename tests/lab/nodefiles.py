@@ -129,7 +129,7 @@ table ip {table} {{
   }}
   chain forward {{
     type filter hook forward priority filter;
-    ip saddr {pods} oifname != {{ "{config.bridge}", "{network.pod_bridge}", "{network.bridge}" }} drop
+    ip saddr {pods} oifname != {{ "{config.bridge}", "{network.pod_bridge}", "{network.bridge}" }} counter drop
   }}
 }}
 """
