@@ -104,7 +104,6 @@ def script(question: Asked, wanted: Sequence[str] = SECTIONS) -> str:
         "RSO_UNITS": "\n".join(question.units),
         "RSO_CONFS": "\n".join(question.confs),
         "RSO_DIRS": "\n".join(question.data_dirs),
-        "RSO_PORTS": "\n".join(map(str, question.ports)),
         "RSO_ADDRESS": question.address,
         "RSO_CLAIM": CLAIM_PATH,
     }

@@ -1,8 +1,8 @@
 # Reads a host in one go and changes nothing. POSIX sh with what EL7 to EL10 have at least: coreutils, sed, systemctl, busctl,
 # ip, ss, rpm; no python. Each process that is started costs a millisecond or two a host and pass: builtins where they serve.
 #
-# Set before (lists are separated by line feeds): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS RSO_PORTS; RSO_ADDRESS
-# and RSO_CLAIM. Answers with one block a section:
+# Set before (lists are separated by line feeds): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS; RSO_ADDRESS and
+# RSO_CLAIM. Answers with one block a section:
 #     [name]
 #     word value ...
 #     [/name ok]          or          [/name failed why]
@@ -12,8 +12,12 @@ nl='
 '
 IFS=$nl # lists are split at line feeds only, and no word of them is a pattern
 set -f
-unfit=
-[ "$(id -u)" = 0 ] || unfit="the login user is not root and sudo is not used"
+unfit="the login user is not root and sudo is not used"
+while IFS='	 ' read -r key _ effective _; do
+    case "$key $effective" in
+    "Uid: 0") unfit= && break ;;
+    esac
+done </proc/self/status
 
 section() { # name: run read_<name>, which sets $why when it could not read all
     printf '[%s]\n' "$1"
@@ -133,8 +137,6 @@ remember_firewall() {
     id=
 }
 
-processes=
-
 read_processes() {
     set +f
     for dir in /proc/[0-9]*; do
@@ -151,13 +153,11 @@ one_process() { # pid name
     status=${status##*) }
     [ "${status%% *}" != Z ] || return 0
     status=${status#* }
-    command=$(tr '\000\n' '  ' 2>/dev/null <"/proc/$1/cmdline") || return 0
-    sentinel=0
-    case "$2|$command " in
-    *-sentinel\|* | *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
+    case $2 in
+    *-sentinel) sentinel=1 ;;
+    *) is_sentinel "$(tr '\000\n' '  ' 2>/dev/null <"/proc/$1/cmdline")" ;;
     esac
     printf 'process %s %s %s %s\n' "$1" "${status%% *}" "$sentinel" "$2"
-    processes="$processes$nl$1 $2"
     { while read -r line; do # its place in systemd's tree, in cgroup v1 and v2
         case $line in
         *:name=systemd:* | 0::*) printf 'cgroup %s %s\n' "$1" "${line#*:*:}" ;;
@@ -165,47 +165,21 @@ one_process() { # pid name
     done <"/proc/$1/cgroup"; } 2>/dev/null
 }
 
-# -- listening sockets
-
-read_listeners() { # whose they are is found among redis' own first descriptors; ss -p looks through every process
-    if ! found=$(timeout 3 ss -ltne 2>/dev/null); then
-        bare_ports
-        return
-    fi
-    owners=
-    for process in $processes; do
-        pid=${process%% *}
-        set +f
-        # shellcheck disable=SC2046
-        for inode in $(readlink "/proc/$pid/fd"/[0-9] "/proc/$pid/fd"/[0-9][0-9] 2>/dev/null); do
-            case $inode in
-            socket:*) owners="$owners$nl$inode $process" ;;
-            esac
-        done
-        set -f
-    done
-    if strangers; then
-        found=$(timeout 3 ss -ltnpe 2>/dev/null) || why="ss -ltnp did not succeed"
-    fi
-    rows socket "$found"
-    rows owner "${owners#"$nl"}"
+is_sentinel() { # command line, by redis' own title or as it was started
+    case "$1 " in
+    *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
+    *) sentinel=0 ;;
+    esac
 }
 
-strangers() { # whether one of our ports is held by somebody else than the redis processes
-    for line in $found; do
-        for port in $RSO_PORTS; do
-            case $line in
-            LISTEN*":$port "*) ;;
-            *) continue ;;
-            esac
-            inode=${line##*ino:}
-            case $owners$nl in
-            *"socket:[${inode%% *}] "*) ;;
-            *) return 0 ;;
-            esac
-        done
-    done
-    return 1
+# -- listening sockets
+
+read_listeners() {
+    if found=$(ss -ltnp 2>/dev/null); then
+        rows socket "$found"
+    else
+        bare_ports
+    fi
 }
 
 bare_ports() {

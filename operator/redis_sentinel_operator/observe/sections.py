@@ -132,30 +132,24 @@ def _unit_of(path: str) -> str:
 
 
 def sockets_of(rows: Rows) -> tuple[Socket, ...]:
-    """Read `ss -ltne` with the owners of inodes, `ss -ltnpe`, or bare ports of /proc/net/tcp."""
-    owners = {
-        inode: (int(pid), name) for word, rest in rows if word == "owner" for inode, pid, name in [_fields(rest, 3)]
-    }
+    """Read `ss -ltnp`, or bare ports of /proc/net/tcp."""
     found: list[Socket] = []
-    for word, rest in _only(rows, "socket", "port", "owner"):
+    for word, rest in _only(rows, "socket", "port"):
         if word == "port":
             found.append(Socket(int(rest), "", 0))
-        elif word == "socket" and rest.startswith("LISTEN"):
-            found += _sockets(rest, owners)
+        elif rest.startswith("LISTEN"):
+            found += _sockets(rest)
     return tuple(found)
 
 
-def _sockets(row: str, owners: Mapping[str, tuple[int, str]]) -> list[Socket]:
-    """Read `LISTEN 0 511 0.0.0.0:6379 0.0.0.0:* users:(("redis-server",pid=71,fd=4)) uid:990 ino:4242 sk:1 <->`."""
+def _sockets(row: str) -> list[Socket]:
+    """Read `LISTEN 0 511 0.0.0.0:6379 0.0.0.0:* users:(("redis-server",pid=71,fd=4))`."""
     words = row.split()
-    text = words[3].rpartition(":")[2] if len(words) > 3 else ""
-    if not text.isdecimal():
+    port = words[3].rpartition(":")[2] if len(words) > 3 else ""
+    if not port.isdecimal():
         raise Damaged(f"a socket has no port number: {row[:60]!r}")
-    port = int(text)
-    users = [Socket(port, name, int(pid)) for name, pid in _USERS.findall(row)]
-    inode = next((word.removeprefix("ino:") for word in words if word.startswith("ino:")), "")
-    pid, name = owners.get(f"socket:[{inode}]", (0, ""))
-    return users or [Socket(port, name, pid)]
+    users = [Socket(int(port), name, int(pid)) for name, pid in _USERS.findall(row)]
+    return users or [Socket(int(port), "", 0)]
 
 
 def data_of(rows: Rows) -> tuple[DataFile, ...]:
