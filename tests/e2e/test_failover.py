@@ -34,7 +34,7 @@ def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -
         fault(seed.lab[old])
         status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
         confirmed = time.time()
-    assert [command for command in seen.role_commands() if command.at < confirmed] == []
+        assert [command for command in seen.role_commands() if command.at < confirmed] == []
     _one_switch(seed, old, known, began)
     status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
     assert seed.master_by_role() == [master(status)]
@@ -54,7 +54,7 @@ def test_a_master_that_hangs_is_followed_by_one_switch(seed: Rig) -> None:
         began = time.time()
         seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
         confirmed = time.time()
-    assert [command for command in seen.role_commands() if command.at < confirmed] == []
+        assert [command for command in seen.role_commands() if command.at < confirmed] == []
     status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
     assert seed.master_by_role() == [master(status)]
     _one_switch(seed, old, known, began)

@@ -73,6 +73,14 @@ class OperatorProcess:
         """SIGTERM, and wait until it is gone."""
         self._daemons.stop(self._name, seconds)
 
+    def wait_until_ended(self, seconds: float) -> None:
+        """Wait until it has ended by itself. Raises LabError when it has not in time."""
+        deadline = time.monotonic() + seconds
+        while self.running:
+            if time.monotonic() > deadline:
+                raise LabError(f"the operator has not ended within {seconds:.0f} s; its log ends:\n{self.tail()}")
+            time.sleep(0.05)
+
     def freeze(self) -> None:
         """SIGSTOP: as a machine that is suspended."""
         os.kill(self.pid, signal.SIGSTOP)
