@@ -73,7 +73,7 @@ def unknown_parts(facts: HostFacts) -> list[str]:
     return [part for part in (*PARTS, "redis", "sentinel") if isinstance(getattr(facts, part), Unknown)]
 
 
-async def test_bare_hosts_are_read_completely(bare_lab: Lab) -> None:
+async def test_bare_hosts_and_an_installed_package_are_read_completely(bare_lab: Lab) -> None:
     async with passes(bare_lab) as work:
         await read(work)
         with untouched(*bare_lab.hosts):
@@ -92,11 +92,14 @@ async def test_bare_hosts_are_read_completely(bare_lab: Lab) -> None:
         assert {unit.load for unit in value(host.units).values()} == {"not-found"}  # type: ignore[attr-defined]
         assert value(host.firewall) == FirewallFacts("firewalld", "public")
 
+    await installed(bare_lab)
 
-async def test_an_installed_package(bare_lab: Lab) -> None:
-    host = bare_lab.replicas[0]
+
+async def installed(lab: Lab) -> None:
+    """The package and nothing more; part of the test before, which has bare hosts at hand."""
+    host = lab.replicas[0]
     host.run("yum -y -q install redis-3.2.6-2.el7")
-    async with passes(bare_lab) as work:
+    async with passes(lab) as work:
         facts = (await read(work)).hosts[host.name]
     assert facts.packages == Known({"redis": "3.2.6-2.el7"})
     conf = value(facts.files)["/etc/redis.conf"]  # type: ignore[index]
