@@ -12,6 +12,7 @@ from redis_sentinel_operator.connect.command import CommandResult
 from redis_sentinel_operator.connect.session import HostSession
 from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarget
 from redis_sentinel_operator.connect.tunnel import resp_client
+from redis_sentinel_operator.errors import HostUnreachable
 from redis_sentinel_operator.model.desired import DesiredHost
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.settings import Settings
@@ -38,6 +39,7 @@ class HostLink:
         self.settings = settings
         self._clients: dict[tuple[int, Secret | None], redis.asyncio.Redis] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._attempt: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
@@ -53,8 +55,31 @@ class HostLink:
             self._credentials,
         )
 
+    async def connect(self) -> None:
+        """Connect unless the connection stands. All who wait share one attempt, also its failure.
+
+        Without that, those who read a dead host at the same time would wait for one attempt after the other.
+
+        Raises:
+            ConnectError: the host cannot be reached or used.
+        """
+        if self.session.connected:
+            return
+        if self._attempt is None or self._attempt.done():
+            self._attempt = asyncio.get_running_loop().create_task(self.session.connect())
+            self._attempt.add_done_callback(_seen)
+        attempt = self._attempt
+        try:
+            await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not attempt.cancelled() or (task is not None and task.cancelling()):
+                raise
+            raise HostUnreachable(f"host {self.host.name}: the connection was closed while it was made") from None
+
     async def run(self, script: str, *, stdin: bytes = b"", timeout: float) -> CommandResult:  # noqa: ASYNC109 - the host enforces it
         """Run a POSIX sh script as root; see `HostSession.run` for what it finds and what is raised."""
+        await self.connect()
         return await self.session.run(script, stdin=stdin, timeout=timeout)
 
     async def resp(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
@@ -82,6 +107,8 @@ class HostLink:
 
     async def close(self) -> None:
         """End everything; what is under way ends with an error."""
+        if self._attempt is not None:
+            self._attempt.cancel()
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             self._close_later(client)
@@ -90,6 +117,8 @@ class HostLink:
             await asyncio.wait(self._closing, timeout=1.0)
 
     async def _open(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
+        if self.host.ssh.resp == "Tunnel":
+            await self.connect()
         return await resp_client(
             self.session,
             port,
@@ -103,6 +132,12 @@ class HostLink:
         task = asyncio.get_running_loop().create_task(_close(client))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _seen(attempt: asyncio.Task[None]) -> None:
+    """Nobody may be left who waits for it; its failure is no surprise then."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 async def _close(client: redis.asyncio.Redis) -> None:

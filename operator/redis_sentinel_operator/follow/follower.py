@@ -96,7 +96,7 @@ class Follower:
     async def _subscribed(self) -> AsyncIterator[Any]:
         """A connection of our own that is subscribed to everything; it is thrown away at the end."""
         if self._link.host.ssh.resp == "Tunnel":
-            await self._link.session.connect()  # with its own deadline
+            await self._link.connect()  # with its own deadline
         async with asyncio.timeout(self._settings.resp_timeout):
             client = await self._link.resp(self._port, None)
             pool = client.connection_pool

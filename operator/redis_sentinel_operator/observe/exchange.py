@@ -51,7 +51,7 @@ async def ask(
     where = f"{link.host.name}:{port}"
     try:
         if link.host.ssh.resp == "Tunnel":
-            await link.session.connect()  # has its own deadline, and is shared by all who wait for it
+            await link.connect()  # has its own deadline, and is shared by all who wait for it
         async with asyncio.timeout(settings.resp_timeout):
             return await _ask(link, port, password, commands)
     except TimeoutError:

@@ -1,0 +1,116 @@
+"""The link to a host: one attempt for all who wait, and an end that nobody mistakes for their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from io import StringIO
+
+import paramiko
+import pytest
+
+from redis_sentinel_operator.connect import Credentials
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.errors import HostUnreachable
+from redis_sentinel_operator.model.desired import DesiredHost, SshAccess
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.settings import Settings
+
+
+@dataclass(slots=True)
+class Silent:
+    """A port that accepts connections and never says anything."""
+
+    port: int = 0
+    accepted: int = 0
+
+
+@asynccontextmanager
+async def silent_port() -> AsyncIterator[Silent]:
+    silent, writers = Silent(), []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        silent.accepted += 1
+        writers.append(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    silent.port = server.sockets[0].getsockname()[1]
+    try:
+        yield silent
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except ConnectionError:
+                continue  # the other end was faster
+
+
+@pytest.fixture(scope="module")
+def credentials() -> Credentials:
+    key = paramiko.ECDSAKey.generate()
+    text = StringIO()
+    key.write_private_key(text)
+    return Credentials(text.getvalue(), f"127.0.0.1 {key.get_name()} {key.get_base64()}\n")
+
+
+def host(port: int) -> DesiredHost:
+    return DesiredHost("redis_slave01", "127.0.0.1", SshAccess("127.0.0.1", port=port))
+
+
+@asynccontextmanager
+async def linked(silent: Silent, credentials: Credentials, seconds: float) -> AsyncIterator[HostLink]:
+    with ThreadPoolExecutor(1) as pool:
+        link = HostLink(host(silent.port), credentials, pool, Settings(connect_timeout=seconds))
+        try:
+            yield link
+        finally:
+            await link.close()
+
+
+async def test_all_who_wait_share_one_attempt_and_its_failure(credentials: Credentials) -> None:
+    async with silent_port() as silent, linked(silent, credentials, 0.5) as link:
+        waiting = [link.connect(), link.run("true", timeout=5), link.resp(6379, None), link.resp(26379, Secret("x"))]
+        started = asyncio.get_running_loop().time()
+        failures = await asyncio.gather(*waiting, return_exceptions=True)
+        assert asyncio.get_running_loop().time() - started < 1.5
+        assert [type(failure) for failure in failures] == [HostUnreachable] * 4
+        assert silent.accepted == 1
+        with pytest.raises(HostUnreachable):  # a later one tries again
+            await link.connect()
+        assert silent.accepted == 2
+
+
+async def test_closing_ends_the_waiting_with_an_error_and_not_with_a_cancellation(credentials: Credentials) -> None:
+    async with silent_port() as silent, linked(silent, credentials, 30.0) as link:
+        waiting = asyncio.create_task(link.connect())
+        async with asyncio.timeout(5):
+            while not silent.accepted:  # noqa: ASYNC110 - the other end's counter
+                await asyncio.sleep(0.01)
+        await link.close()
+        with pytest.raises(HostUnreachable, match="closed while it was made"):
+            await waiting
+
+
+async def test_one_who_gives_up_takes_nobody_with_him(credentials: Credentials) -> None:
+    async with silent_port() as silent, linked(silent, credentials, 0.5) as link:
+        impatient, patient = asyncio.create_task(link.connect()), asyncio.create_task(link.connect())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        results = await asyncio.gather(impatient, patient, return_exceptions=True)
+        assert [type(result) for result in results] == [asyncio.CancelledError, HostUnreachable]
+
+
+async def test_which_host_and_secret_it_serves(credentials: Credentials) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        link = HostLink(host(22), credentials, pool, Settings())
+    assert link.serves(host(22), credentials)
+    assert link.serves(replace(host(22), replica_priority=1), credentials)
+    assert not link.serves(host(2222), credentials)
+    assert not link.serves(replace(host(22), address="127.0.0.2"), credentials)
+    assert not link.serves(host(22), Credentials(credentials.private_key, "other"))
+    assert not link.connected
