@@ -197,6 +197,7 @@ async def run(services: Services, events: Events, *, ready: asyncio.Event, stop:
         memo=kopf.Memo(),
         clusterwide=True,
         standalone=True,
+        identity=FINALIZER,  # unused without peering; kopf's own asks for a passwd line, which a container's uid may lack
         ready_flag=ready,
         stop_flag=stop,
     )

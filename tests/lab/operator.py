@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,19 @@ from lab.machine import LabError
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "redis-sentinel-operator"  # its namespace and its ServiceAccount
 
+NAMES = ("operator", "second", "dying", "frozen")  # each has a port of its own
+
 
 class OperatorProcess:
     """One run after another of the operator with the rights of deploy/; the log of all runs is one file of JSON lines.
 
-    It is one of the control plane's daemons, so it ends with the lab in every case.
+    It is one of the control plane's daemons, so it ends with the lab in every case. `name` is one of NAMES.
     """
 
     def __init__(self, cp: ControlPlane, name: str = "operator", settings: dict[str, str] | None = None) -> None:
         self._daemons, self._name = cp.daemons, name
         self.log = cp.daemons.directory / f"{name}.log"
-        self.port = cp.config.api_port + 10 + zlib.crc32(name.encode()) % 8
+        self.port = cp.config.api_port + 10 + NAMES.index(name)
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
