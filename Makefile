@@ -25,9 +25,11 @@ $(VENV)/.ready: tests/requirements.txt
 	touch $@
 
 .PHONY: lock
-lock: ## pin requirements.in into requirements.txt, with hashes and without addresses
-	$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate operator/requirements.in -o operator/requirements.txt
-	$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/requirements.in -o tests/requirements.txt
+UV_COMPILE = $(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: venv ## pin requirements.in into requirements.txt, with hashes and without addresses
+	$(UV_COMPILE) operator/requirements.in -o operator/requirements.txt
+	echo hatchling==1.27.0 | $(UV_COMPILE) - -o operator/requirements-build.txt
+	$(UV_COMPILE) tests/requirements.in -o tests/requirements.txt
 
 # ---- what runs -------------------------------------------------------------------------------------------------------
 RUN := $(PYTHON) -W error::SyntaxWarning -m
