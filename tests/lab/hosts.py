@@ -72,7 +72,9 @@ class Host:
         """Process 1 of the host as seen from here, or None when it is off."""
         supervisor = saved(self._record)
         below = children(supervisor.pid) if supervisor and supervisor.alive else []
-        return process(below[0]) if below else None
+        with suppress(ProcessLookupError):  # it may end, or be a helper of nspawn's that does, while we look
+            return process(below[0]) if below else None
+        return None
 
     @property
     def on(self) -> bool:
