@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, cast, Protocol
 
 import kopf
 
@@ -197,7 +197,7 @@ async def run(services: Services, events: Events, *, ready: asyncio.Event, stop:
         memo=kopf.Memo(),
         clusterwide=True,
         standalone=True,
-        identity=FINALIZER,  # unused without peering; kopf's own asks for a passwd line, which a container's uid may lack
+        identity=cast(Any, FINALIZER),  # unused without peering; kopf's default needs a passwd line for the uid
         ready_flag=ready,
         stop_flag=stop,
     )

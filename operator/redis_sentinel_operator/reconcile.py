@@ -65,10 +65,11 @@ async def reconcile(this: Pass) -> Outcome:
     todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
     refusal = this.refusal or todo.refusal
     results: tuple[StepResult, ...] = ()
+    halted = ""
     if not this.hands_off and refusal is None:
-        results = await _carry_out(this, facts, verdict, todo)
+        results, halted = await _carry_out(this, facts, verdict, todo)
         verdict = _complete_bootstrap(this, facts, verdict, todo)
-    sentence = _sentence(this, verdict, todo, results, refusal)
+    sentence = _sentence(this, todo, results, halted, refusal)
     this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
     return Outcome(
         sentence, _requeue(this, verdict, todo, results, refusal), changed=any(result.ok for result in results)
@@ -106,20 +107,28 @@ def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict, todo:
     return _judge(this, facts)
 
 
-async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> tuple[StepResult, ...]:
-    """Do the steps stage by stage, hosts of a stage at the same time; the first failure or refusal ends the round."""
+async def _carry_out(
+    this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan
+) -> tuple[tuple[StepResult, ...], str]:
+    """Do the steps stage by stage, hosts of a stage at the same time; the first failure or refusal ends the round.
+
+    Returns what was done, and why the rest was not begun ("" when all was).
+    """
     results: list[StepResult] = []
-    stopped = asyncio.Event()
+    halted: list[str] = []
 
     async def one_host(steps: Iterable[Step]) -> None:
         for step in steps:
-            if stopped.is_set() or _may_not(this, facts, verdict, step):
-                stopped.set()
+            if halted:
+                return
+            reason = _may_not(this, facts, verdict, step)
+            if reason:
+                halted.append(reason)
                 return
             result = await _do(this, step)
             results.append(result)
             if not result.ok:
-                stopped.set()
+                halted.append(result.message)
 
     ordered = sorted(todo.steps, key=lambda step: step.stage)
     for _, stage in groupby(ordered, key=lambda step: step.stage):
@@ -127,9 +136,9 @@ async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Pl
         for step in stage:
             by_host.setdefault(step.host, []).append(step)
         await asyncio.gather(*(one_host(steps) for steps in by_host.values()))
-        if stopped.is_set():
+        if halted:
             break
-    return tuple(results)
+    return tuple(results), halted[0] if halted else ""
 
 
 def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> str | None:
@@ -160,27 +169,21 @@ async def _do(this: Pass, step: Step) -> StepResult:
     return result
 
 
-def _sentence(
-    this: Pass, verdict: Verdict, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None
-) -> str:
+def _sentence(this: Pass, todo: Plan, results: tuple[StepResult, ...], halted: str, refusal: Refusal | None) -> str:
     """Say in one sentence what the pass decided."""
     failed = next((result for result in results if not result.ok), None)
     if refusal:
         return refusal.message
     if failed:
         return f"{failed.step.host}: {failed.step.what} failed: {failed.message}"
+    if halted:
+        return f"{len(results)} of {len(todo.steps)} changes done, the rest is planned anew: {halted}"
     if results:
         last = results[-1].step
         return f"{len(results)} of {len(todo.steps)} changes done, the last one on {last.host}: {last.what}"
-    if todo.steps and this.hands_off:
-        return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
-    if todo.waiting:
-        return todo.waiting[0]
     if todo.steps:
-        return (
-            f"{len(todo.steps)} changes wait: {verdict.transition[0] if verdict.transition else 'reading again first'}"
-        )
-    return "all is as declared"
+        return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
+    return todo.waiting[0] if todo.waiting else "all is as declared"
 
 
 def _requeue(
