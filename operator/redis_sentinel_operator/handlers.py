@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast, Protocol
+from typing import Any, Final, Protocol, cast
 
 import kopf
 

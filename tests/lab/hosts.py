@@ -73,10 +73,7 @@ class Host:
         supervisor = saved(self._record)
         below = children(supervisor.pid) if supervisor and supervisor.alive else []
         with suppress(ProcessLookupError):  # it may end, or be a helper of nspawn's that does, while we look
-            try:
             return process(below[0]) if below else None
-        except ProcessLookupError:  # what nspawn runs before it becomes the host's process 1
-            return None
         return None
 
     @property
