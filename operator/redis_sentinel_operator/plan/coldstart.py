@@ -1,4 +1,4 @@
-"""A cluster that is wholly stopped is started with the files it has: all redis first, then the sentinels."""
+"""A cluster that is wholly stopped is started with the files it has: master, replicas, then the sentinels."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def cold_start(desired: Desired, hosts: Sequence[Host]) -> Part:
 
     A host that is neither the last master nor a replica by its file (it was master before that) stays down here: as a
     writable second master it would take writes that are lost. It rejoins once the sentinels have confirmed the master.
+
+    The last master is up before any replica is begun. Cut off between the two the other way round, the cluster would
+    be alive without its master, which is then left to a failover: to a replica whose file may be older.
     """
     master = last_master(desired, hosts)
     return together(_one(desired, host, master) for host in hosts)
@@ -24,7 +27,8 @@ def cold_start(desired: Desired, hosts: Sequence[Host]) -> Part:
 
 def _one(desired: Desired, host: Host, master: str | None) -> Part:
     why = "the whole cluster is stopped; it comes back with the files it has"
-    redis = start_redis(desired, host, Stage.MASTER, why) if host.want.redis and _may(host, master) else Part()
+    stage = Stage.MASTER if master in (None, host.want.address) else Stage.REPLICAS
+    redis = start_redis(desired, host, stage, why) if host.want.redis and _may(host, master) else Part()
     conf = host.sentinel_conf
     known = conf is not None and desired.master_name in conf.masters
     return redis + (start_sentinel(desired, host, why) if host.want.sentinel and known else Part())

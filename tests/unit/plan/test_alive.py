@@ -514,7 +514,8 @@ def test_a_stopped_cluster_is_started_with_the_files_it_has() -> None:
     facts = cluster(stopped, S1=lambda host: edited(host, repl_timeout="59"))
     todo = plan(desired(), facts, verdict(Situation.STOPPED), DONE)
     assert shown(todo) == [
-        *((3, name, "start redis (redis.service)") for name in (M, S1, S2, S3)),
+        (3, M, "start redis (redis.service)"),
+        *((4, name, "start redis (redis.service)") for name in (S1, S2, S3)),
         *((6, name, "start sentinel (redis-sentinel.service)") for name in (S1, S2, S3)),
     ]
 
@@ -523,7 +524,18 @@ def test_a_master_of_earlier_days_stays_down_in_a_cold_start() -> None:
     newer = {short: (lambda host: with_file(host, EL7.sentinel_conf, sentinel_file(S1, 2))) for short in ("S2", "S3")}
     facts = cluster(stopped, **newer)
     todo = plan(desired(), facts, verdict(Situation.STOPPED), DONE)
-    assert [step.host for step in todo.steps if step.stage == 3] == [S1, S2, S3]
+    assert [(step.stage, step.host) for step in todo.steps if step.stage < 6] == [(3, S1), (4, S2), (4, S3)]
+
+
+def test_a_cold_start_that_is_cut_off_never_leaves_the_last_master_to_a_failover() -> None:
+    facts = cluster(stopped, S3=lambda host: with_file(host, EL7.sentinel_conf, sentinel_file(S3, 2)))
+    todo = plan(desired(), facts, verdict(Situation.STOPPED), DONE)
+    for cut in range(1, len(todo.steps)):
+        left = carried_out(facts, Plan(todo.steps[:cut]))
+        assert left.hosts[S3].redis != Known(None)
+        again = plan(desired(), left, verdict(Situation.ALIVE), DONE)
+        # replicas wait for the sentinels, and those are started: they find their master alive
+        assert {step.action.sentinel for step in again.steps if isinstance(step.action, StartUnit)} <= {True}
 
 
 def test_a_stopped_cluster_is_claimed_first() -> None:
