@@ -11,18 +11,18 @@ import pytest
 import pytest_asyncio
 
 from lab.controlplane import ControlPlane, KubectlError
-from lab.model import lab_config
+from lab.workers import worker_lab
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "redis-sentinel-operator"  # the ServiceAccount of deploy/, and its namespace
-NAME, SUBNET = os.environ.get("API_LAB", "api 192.168.34.0/24").split()  # another for two runs side by side
+API = worker_lab(*os.environ.get("API_LAB", "api 192.168.110.0/24").split())  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")
 def api() -> Iterator[ControlPlane]:
     """A control plane that knows the resource and has the namespace `redis`."""
-    with ControlPlane(lab_config(NAME, SUBNET)) as plane:
+    with ControlPlane(API) as plane:
         plane.apply(ROOT / "crds")
         plane.wait_until(lambda: explained(plane), "the resource to be known")
         plane.kubectl("create", "namespace", "redis")

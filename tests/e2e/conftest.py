@@ -11,9 +11,9 @@ from e2e.rig import Rig, is_healthy
 from lab import labs
 from lab.controlplane import ControlPlane
 from lab.machine import LabError
-from lab.model import lab_config
+from lab.workers import worker_lab
 
-E2E = lab_config(*os.environ.get("E2E_LAB", "e2e 192.168.36.0/24").split())  # another for two runs side by side
+E2E = worker_lab(*os.environ.get("E2E_LAB", "e2e 192.168.120.0/24").split())  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")

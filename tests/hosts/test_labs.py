@@ -21,7 +21,7 @@ from lab.resp import Resp
 from lab.ssh import ssh_banner
 
 TESTS = Path(__file__).parents[1]
-BESIDE = lab_config("beside", "192.168.32.0/24", replicas=1)
+BESIDE = lab_config("beside", "192.168.35.0/24", replicas=1)
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def test_a_host_is_what_the_operator_expects_of_el7(lab_hosts: Lab) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_lab_whose_maker_is_killed_goes_away(how: signal.Signals) -> None:
-    config = lab_config("doomed", "192.168.33.0/24", replicas=1)
+    config = lab_config("doomed", "192.168.37.0/24", replicas=1)
     script = (
         "import sys; from lab.labs import up; from lab.faults import partition; from lab.model import lab_config\n"
-        "lab = up(lab_config('doomed', '192.168.33.0/24', replicas=1))\n"
+        "lab = up(lab_config('doomed', '192.168.37.0/24', replicas=1))\n"
         "with partition(*lab.hosts): print('up', flush=True); sys.stdin.read()\n"
     )
     maker = subprocess.Popen(

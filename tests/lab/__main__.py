@@ -16,6 +16,7 @@ from rich.console import Console as RichConsole
 from rich.table import Table
 
 from lab import labs
+from lab.artefacts import build_all
 from lab.console import Console, default_console
 from lab.controlplane import ControlPlane, clean
 from lab.families import EL7
@@ -151,6 +152,13 @@ def boot(config: LabConfig, host: str) -> None:
 def power_cut(config: LabConfig, host: str) -> None:
     """Pull HOST's plug."""
     _host(config, host).power_cut()
+
+
+@main.command()
+@_plainly
+def artefacts() -> None:
+    """Build all that labs are made of, so that nothing has to be built later."""
+    build_all(default_console())
 
 
 @main.command()

@@ -7,7 +7,6 @@ cache, so images of this machine's other container tools are neither used nor to
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from lab.base import debian_mirror
 from lab.binaries import MODULE, go_build, go_command
 from lab.cache import artefact, cache_root
 from lab.console import Console, default_console
-from lab.machine import LabError, find, run
+from lab.machine import LabError, ensure_host_tools, find, run
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "redis-sentinel-operator:0.1.0"  # as in deploy/deployment.yaml
@@ -92,7 +91,7 @@ def _wheels(console: Console) -> Path:
     def build(directory: Path) -> None:
         for file in files:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-            run([*pip, "--only-binary=:all:", "--require-hashes", "--dest", directory, "-r", file], env=_environment())
+            run([*pip, "--only-binary=:all:", "--require-hashes", "--dest", directory, "-r", file])
 
     key = f"wheels-{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
     return artefact(key, build, console)
@@ -132,14 +131,9 @@ def _export(name: str, archive: Path) -> None:
 def _buildah(*arguments: str) -> str:
     """Run buildah in the lab's own storage. Raises LabError with what it said."""
     if not find("buildah"):
-        run(["apt-get", "update", "-qq"])
-        run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "buildah"], env=_environment())
+        ensure_host_tools()
     root, state = cache_root() / "buildah", Path("/run/redis-sentinel-buildah")
     return run(["buildah", f"--root={root}", f"--runroot={state}", "--storage-driver=vfs", *arguments])
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lab.console import Console, default_console
 
-# command -> Debian package; iptables and nft are for partitions and for not being dropped by a strict FORWARD chain
+# command -> Debian package, beyond what prepare.sh installs for Python and the unit tests; iptables and nft are for
+# partitions and for not being dropped by a strict FORWARD chain
 TOOLS = {
     "debootstrap": "debootstrap",
     "systemd-nspawn": "systemd-container",
@@ -19,10 +20,10 @@ TOOLS = {
     "nft": "nftables",
     "ip": "iproute2",
     "tcpdump": "tcpdump",
-    "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
     "gcc": "build-essential",
-    "make": "make",
+    "buildah": "buildah",
+    "ps": "procps",
 }
 
 WATCHES = 2048

@@ -1,34 +1,26 @@
 """Fixtures for suites that need hosts. A suite's conftest.py imports those it uses.
 
-The lab is called and placed by LAB_TEST_NAME and LAB_TEST_SUBNET; each worker of a parallel run has its own beside it.
+HOSTS_LAB="name 192.168.NN.0/24" calls and places the lab; each worker of a parallel run has its own beside it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 import pytest
 
 from lab.labs import Lab, hosts_lab
-from lab.model import LabConfig, lab_config
 from lab.seedcluster import HandMade, make_by_hand
+from lab.workers import worker_lab
 
-
-def config_for_tests(name: str = "hosts", subnet: str = "192.168.31.0/24") -> LabConfig:
-    """The lab of this test process: `name` in `subnet` unless the environment says otherwise, shifted by worker."""
-    name = os.environ.get("LAB_TEST_NAME", name)
-    network = IPv4Network(os.environ.get("LAB_TEST_SUBNET", subnet))
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    shifted = IPv4Network((int(network.network_address) + 256 * worker, network.prefixlen))
-    return lab_config(f"{name}{worker}" if worker else name, str(shifted))
+HOSTS = worker_lab(*os.environ.get("HOSTS_LAB", "hosts 192.168.100.0/24").split())
 
 
 @pytest.fixture(scope="session")
 def lab_hosts() -> Iterator[Lab]:
     """Four hosts for the whole run; in what state is up to the tests before."""
-    with hosts_lab(config_for_tests()) as lab:
+    with hosts_lab(HOSTS) as lab:
         yield lab
 
 

@@ -4,11 +4,13 @@ set -euo pipefail
 refuse() { echo "$1" >&2; exit 2; }
 
 [ "$(id -u)" = 0 ] || refuse "The lab boots machines, so it needs root: run it as root (make test-unit does not)."
+# shellcheck source=/dev/null
 . /etc/os-release
 [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ] ||
     refuse "The lab was made for Debian 12 and this is ${PRETTY_NAME:-another system}: run it on a Debian 12 machine or VM."
 
-packages=(ca-certificates git make openssh-client openssh-server openssl python3-venv)
+# What Python and the unit tests need; what the lab needs beyond it is in machine.py.
+packages=(ca-certificates make openssh-client openssh-server python3-venv)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")

@@ -256,7 +256,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    with hosts_lab(lab_config("judge", "192.168.33.0/24")) as lab:
+    with hosts_lab(lab_config("judge", "192.168.38.0/24")) as lab:
         record_all(lab, folder)
 
 

@@ -92,4 +92,4 @@ class Verdict:
     claimed: Finding
     credentials: Finding = Finding(None, "NotReadYet", "")
     preflight: Finding = Finding(None, "NotReadYet", "")
-    situation_reason: str = ""  # a reason of the message table where the situation stalls: ForeignData, MasterNameDiffers
+    situation_reason: str = ""  # of the message table, where the situation stalls: ForeignData, MasterNameDiffers
