@@ -8,7 +8,7 @@ from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.masters import last_master
-from redis_sentinel_operator.plan.part import Part, Stage, together
+from redis_sentinel_operator.plan.part import Part, Stage, together, wait
 from redis_sentinel_operator.plan.units import start_redis, start_sentinel
 
 
@@ -19,10 +19,18 @@ def cold_start(desired: Desired, hosts: Sequence[Host]) -> Part:
     writable second master it would take writes that are lost. It rejoins once the sentinels have confirmed the master.
 
     The last master is up before any replica is begun. Cut off between the two the other way round, the cluster would
-    be alive without its master, which is then left to a failover: to a replica whose file may be older.
+    be alive without its master, which is then left to a failover: to a replica whose file may be older. For the same
+    reason nobody is started where the last master cannot be.
     """
     master = last_master(desired, hosts)
-    return together(_one(desired, host, master) for host in hosts)
+    whole = together(_one(desired, host, master) for host in hosts)
+    first = next((host.name for host in hosts if host.want.address == master and host.want.redis), None)
+    if first is None or any(step.host == first and step.stage == Stage.MASTER for step in whole.steps):
+        return whole
+    return Part(waiting=whole.waiting) + wait(
+        f"{first} was the last master and its redis cannot be started, as its redis.conf or its unit is not in order; "
+        "the others wait for it, since their data may be older"
+    )
 
 
 def _one(desired: Desired, host: Host, master: str | None) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.step import EnableUnit, Need, StartUnit, Step
 from redis_sentinel_operator.plan.host import Host
@@ -14,7 +15,14 @@ def enable(host: Host) -> Part:
 
 
 def start_redis(desired: Desired, host: Host, stage: Stage, why: str, needs: frozenset[Need] = CLAIMED) -> Part:
-    """Return the step that starts redis. Who may be started at all is not decided here."""
+    """Return the step that starts redis. Who may be started at all is not decided here.
+
+    Not with a redis.conf that is missing or broken: its role line could not be written, and mended by a person a moment
+    later it would come up as a second master. What is wrong with the file is told where it is planned.
+    """
+    file = host.redis_conf
+    if file is None or parse(file.text).broken:
+        return Part()
     action = StartUnit(host.family.redis_unit, desired.redis_port, sentinel=False, log=host.family.redis_log)
     return _start(host, action, stage, why, needs)
 

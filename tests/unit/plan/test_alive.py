@@ -199,6 +199,13 @@ def test_a_redis_conf_that_redis_cannot_read_is_told_and_left() -> None:
     assert "unbalanced quotes in line 2" in todo.waiting[0]
 
 
+@pytest.mark.parametrize("text", [None, 'port 6379\nrequirepass "x\n'])
+def test_a_stopped_redis_whose_role_line_cannot_be_written_is_not_started(text: str | None) -> None:
+    todo = planned(S1=lambda host: with_file(stopped_redis(host), EL7.redis_conf, text))
+    assert todo.steps == ()
+    assert "/etc/redis.conf" in todo.waiting[0]
+
+
 def test_a_closed_port_is_opened_where_it_is_closed() -> None:
     half = FirewallFacts("firewalld", "public", frozenset({"6379/tcp"}), frozenset({"26379/tcp"}))
     todo = planned(S1=lambda host: replace(host, firewall=Known(half)))
@@ -536,6 +543,20 @@ def test_a_cold_start_that_is_cut_off_never_leaves_the_last_master_to_a_failover
         again = plan(desired(), left, verdict(Situation.ALIVE), DONE)
         # replicas wait for the sentinels, and those are started: they find their master alive
         assert {step.action.sentinel for step in again.steps if isinstance(step.action, StartUnit)} <= {True}
+
+
+@pytest.mark.parametrize(
+    "out_of_order",
+    [
+        lambda host: with_file(host, EL7.redis_conf, None),
+        lambda host: with_file(host, EL7.redis_conf, 'requirepass "x\n'),
+        lambda host: with_unit(host, EL7.redis_unit, load="masked"),
+    ],
+)
+def test_a_cold_start_waits_for_a_last_master_that_cannot_be_started(out_of_order: Change) -> None:
+    todo = plan(desired(), cluster(stopped, M=out_of_order), verdict(Situation.STOPPED), DONE)
+    assert todo.steps == ()
+    assert f"{M} was the last master and its redis cannot be started" in todo.waiting[-1]
 
 
 def test_a_stopped_cluster_is_claimed_first() -> None:
