@@ -16,7 +16,7 @@ from redis_sentinel_operator.kube.client import KubeClient, path_of
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "redis-sentinel-operator"  # the ServiceAccount of deploy/, and its namespace
-API = worker_lab(*os.environ.get("API_LAB", "api 192.168.110.0/24").split())  # another for two runs side by side
+API = worker_lab(*os.environ.get("API_LAB", "api 192.168.120.0/24").split())  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")

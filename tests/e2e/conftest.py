@@ -13,7 +13,7 @@ from lab.controlplane import ControlPlane
 from lab.machine import LabError
 from lab.workers import worker_lab
 
-E2E = worker_lab(*os.environ.get("E2E_LAB", "e2e 192.168.120.0/24").split())  # another for two runs side by side
+E2E = worker_lab(*os.environ.get("E2E_LAB", "e2e 192.168.140.0/24").split())  # another for two runs side by side
 
 
 @pytest.fixture(scope="session")

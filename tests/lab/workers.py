@@ -2,7 +2,7 @@
 
 Most tests wait for sentinels, so three workers on two cores cost no test its timing. Each worker has labs of its own.
 Third octets in use: 3 the demo; 30 test_node; 31 test_deploy; 32, 33 test_controlplane; 35, 37 test_labs;
-38 lab.recording; 100, 110, 120 and what follows, one a worker: hosts, API, end to end.
+38 lab.recording; 100, 120, 140 and up to 19 that follow, one a worker: hosts, API, end to end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from lab.model import LabConfig, lab_config
 
@@ -52,7 +53,11 @@ def _rank(item: pytest.Item) -> tuple[int, bool, float]:
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands scopes out in the order of collection."""
+    """Hands scopes out in the order of collection; a worker that came for a killed one gets none before it is ready."""
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if node in self.registered_collections:  # the base class takes that for granted
+            super()._reschedule(node)
