@@ -15,19 +15,22 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from redis_sentinel_operator import logs
+from redis_sentinel_operator.apply import outcome
 from redis_sentinel_operator.apply.executor import Guard, execute
+from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.connect.link import HostLink
-from redis_sentinel_operator.errors import OperatorError
+from redis_sentinel_operator.errors import ConnectError, OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
-from redis_sentinel_operator.model.step import Plan, Step
+from redis_sentinel_operator.model.step import InstallPackage, Plan, Step
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.settings import Settings
 
@@ -61,8 +64,14 @@ async def reconcile(this: Pass) -> Outcome:
     facts = await gather(this.desired, this.links, this.settings)
     verdict = _judge(this, facts)
     this.board.confirm(verdict.master, _sentinels(facts), this.desired)
-    verdict = await _begin_bootstrap(this, facts, verdict)
-    todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
+    packages = _packages_to_ask_for(this, facts, verdict)
+    todo = await _ask_for_packages(this, packages)
+    if packages and todo is None:  # that took its time: begin on what is true now
+        facts = await gather(this.desired, this.links, this.settings)
+        verdict = _judge(this, facts)
+    if todo is None:
+        verdict = await _begin_bootstrap(this, facts, verdict)
+        todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
     refusal = this.refusal or todo.refusal
     results: tuple[StepResult, ...] = ()
     halted = ""
@@ -85,6 +94,27 @@ def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
 
 def _sentinels(facts: ClusterFacts) -> Sentinels:
     return {name: host.sentinel for name, host in facts.hosts.items()}
+
+
+def _packages_to_ask_for(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Mapping[str, InstallPackage]:
+    if this.hands_off:
+        return {}
+    return packages_to_ask_for(this.desired, facts, verdict, this.guard.owner, adopt=this.adopt_claim)
+
+
+async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) -> Plan | None:
+    """Ask the hosts' repositories, all at once; return the plan that holds the set-up up, None when all have it."""
+
+    async def one(host: str, package: InstallPackage) -> outcome.Outcome:
+        try:
+            return await available(package, this.links[host], this.settings)
+        except ConnectError as error:
+            return outcome.failed(str(error))
+
+    answers = await asyncio.gather(*(one(host, package) for host, package in packages.items()))
+    failures = {host: answer for host, answer in zip(packages, answers, strict=True) if not answer.ok}
+    lacking = {host: each.message for host, each in failures.items() if each.reason == "PackageNotFound"}
+    return held_up(this.desired, lacking, {host: each.message for host, each in failures.items()})
 
 
 async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:

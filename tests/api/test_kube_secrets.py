@@ -64,15 +64,15 @@ async def refusal(client: KubeClient, namespace: str, name: str, key: str = "") 
 async def test_a_secret_that_does_not_exist(operator_client: KubeClient, namespace: str) -> None:
     assert await refusal(operator_client, namespace, "keys") == (
         "SecretMissing",
-        f'Secret "keys" in namespace "{namespace}" (spec.ssh.secretRef) does not exist; create it: '
-        f"kubectl -n {namespace} create secret generic keys --type=kubernetes.io/ssh-auth "
-        "--from-file=ssh-privatekey=id_ed25519 --from-file=known_hosts=known_hosts",
+        f"The Secret keys in namespace {namespace} (spec.ssh.secretRef) does not exist. Nothing is changed without "
+        f"it. Create it: `kubectl -n {namespace} create secret generic keys --type=kubernetes.io/ssh-auth "
+        "--from-file=ssh-privatekey=id_ed25519 --from-file=known_hosts=known_hosts`.",
     )
     assert await refusal(operator_client, namespace, "auth", "password") == (
         "SecretMissing",
-        f'Secret "auth" in namespace "{namespace}" (spec.auth.passwordSecretRef) does not exist; create it: '
-        f"kubectl -n {namespace} create secret generic auth --type=kubernetes.io/basic-auth "
-        "--from-file=password=password-file",
+        f"The Secret auth in namespace {namespace} (spec.auth.passwordSecretRef) does not exist. Nothing is changed "
+        f"without it. Create it: `kubectl -n {namespace} create secret generic auth --type=kubernetes.io/basic-auth "
+        "--from-file=password=password-file`.",
     )
 
 
@@ -83,9 +83,9 @@ async def test_a_secret_of_another_kind_is_not_handed_out(
     await make(admin, namespace, "no", "Opaque", "false", ssh_privatekey="k", known_hosts="h", password="p")
     assert await refusal(operator_client, namespace, "other") == (
         "SecretWrongType",
-        f'Secret "other" in namespace "{namespace}" (spec.ssh.secretRef) is of type Opaque, not '
-        "kubernetes.io/ssh-auth; make it anew with that type, or allow it: "
-        f"kubectl -n {namespace} label secret other redis-sentinel-operator.io/use=true",
+        f"The Secret other in namespace {namespace} (spec.ssh.secretRef) is of type Opaque, not "
+        "kubernetes.io/ssh-auth, so it is not read. Create it anew with that type, or say that it is meant for the "
+        f"operator: `kubectl -n {namespace} label secret other redis-sentinel-operator.io/use=true`.",
     )
     assert (await refusal(operator_client, namespace, "other", "password"))[0] == "SecretWrongType"
     assert (await refusal(operator_client, namespace, "no", "password"))[0] == "SecretWrongType"
@@ -97,14 +97,14 @@ async def test_a_key_that_is_missing_empty_or_no_text(
     await make(admin, namespace, "keys", SSH, ssh_privatekey="k")
     assert await refusal(operator_client, namespace, "keys") == (
         "SecretKeyMissing",
-        f'Secret "keys" in namespace "{namespace}" (spec.ssh.secretRef) has no key "known_hosts"; add it: '
-        f"kubectl -n {namespace} patch secret keys --type=merge --patch-file=/dev/stdin "
-        '<<< "{\\"data\\":{\\"known_hosts\\":\\"$(base64 -w0 known_hosts)\\"}}"',
+        f"The Secret keys in namespace {namespace} (spec.ssh.secretRef) has no key `known_hosts`. Nothing is changed "
+        f"without it. Add it: `kubectl -n {namespace} patch secret keys --type=merge --patch-file=/dev/stdin "
+        '<<< "{\\"data\\":{\\"known_hosts\\":\\"$(base64 -w0 known_hosts)\\"}}"`.',
     )
     await make(admin, namespace, "auth", BASIC, password=b"", other=b"\xff\xfe")
     assert (await refusal(operator_client, namespace, "auth", "password"))[1].startswith(
-        f'Secret "auth" in namespace "{namespace}" (spec.auth.passwordSecretRef) has nothing under the key "password"; '
+        f"The Secret auth in namespace {namespace} (spec.auth.passwordSecretRef) has nothing under the key `password`. "
     )
     reason, message = await refusal(operator_client, namespace, "auth", "other")
     assert reason == "SecretKeyMissing"
-    assert 'has no text under the key "other"; replace it: ' in message
+    assert "has no text under the key `other`. " in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.model.secret import Secret
 
 USABLE = "letters, digits and !#$%&()*+,./:;<=>?@[]^_{|}~-"
@@ -40,8 +41,5 @@ def check_password(password: Secret) -> None:
 
 
 def _refused(why: str) -> SpecRefused:
-    return SpecRefused(
-        "PasswordNotUsable",
-        f"The password in the Secret of spec.auth.passwordSecretRef {why}, which sentinel cannot keep in its file; "
-        f"put one into the Secret that has only {USABLE}",
-    )
+    reason = "PasswordNotUsable"
+    return SpecRefused(reason, say(reason, field="spec.auth.passwordSecretRef", detail=why, usable=USABLE))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
-from redis_sentinel_operator.apply.scripts import NOT_FOUND, Guard, change
+from redis_sentinel_operator.apply.scripts import NOT_FOUND, Guard, change, plain
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.step import InstallPackage
 from redis_sentinel_operator.settings import Settings
 
 _REST = 15.0  # of the time for the whole script: what is done around yum
+_NO_REPOSITORY = "PackageNotFound"
 
 
 async def install(action: InstallPackage, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
@@ -20,5 +21,18 @@ async def install(action: InstallPackage, link: HostLink, guard: Guard, settings
         return done(f"{action.name} {result.text.strip()} is installed")
     said = scrub(result.stderr) or f"yum ended with status {result.exit_status}"
     if result.exit_status == NOT_FOUND:
-        return failed(f"{link.host.name}: {said}.", "PackageNotFound")
+        return failed(said, _NO_REPOSITORY)
     return failed(said)
+
+
+async def available(action: InstallPackage, link: HostLink, settings: Settings) -> Outcome:
+    """Ask the host's repositories whether they have a package; it needs no claim, as nothing is changed.
+
+    Raises ConnectError.
+    """
+    name = action.name if action.version is None else f"{action.name}-{action.version}"
+    seconds = settings.step_timeout
+    result = await link.run(plain("available", name, f"{seconds / 2:.0f}"), timeout=seconds)
+    if result.exit_status == 0:
+        return done(f"{name} can be installed")
+    return failed(scrub(result.stderr), _NO_REPOSITORY if result.exit_status == NOT_FOUND else "StepFailed")

@@ -8,8 +8,7 @@ if ! rpm -q "$1" >/dev/null 2>&1; then
     if ! rpm -q "$1" >/dev/null 2>&1; then
         case $said in
         *"No package "*" available"* | *"No match for argument"* | *"Unable to find a match"*)
-            repos=$(timeout -k 5 30 yum -q repolist 2>/dev/null </dev/null 9>&- | sed '1d; s/[ /!*].*//' | tr '\n' ' ')
-            echo "no repository of this host has $wanted (enabled are: ${repos:-none})" >&2
+            echo "no enabled repository has $wanted" >&2
             exit 66
             ;;
         esac

@@ -127,13 +127,13 @@ class Link:
         if isinstance(error, paramiko.BadAuthenticationType) and "publickey" not in error.allowed_types:
             offered = ", ".join(error.allowed_types)
             raise AuthenticationFailed(
-                f"{self._target} lets user {user} in by {offered} only, not by key; "
+                f"{self._target}: user {user} is let in by {offered} only, not by key; "
                 "see PubkeyAuthentication, AuthenticationMethods and PermitRootLogin in its sshd_config"
             )
         raise AuthenticationFailed(
-            f"{self._target} does not let user {user} in with the key {public}; put the public key into that user's "
-            "~/.ssh/authorized_keys (it and its folders writable for that user only); "
-            "the host's sshd log has the reason"
+            f"{self._target}: user {user} is not let in with the key {public}; put the public key into that user's "
+            "~/.ssh/authorized_keys (it and its folders writable for that user only), or correct the Secret or "
+            "spec.ssh.user; sshd's log on the host has the reason"
         )
 
     def _handshake_error(self, keys: Sequence[KnownKey]) -> Exception:
@@ -141,10 +141,10 @@ class Link:
         if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
             if "host key" in str(error):
                 return hostkeys.no_common_type(self._target, keys)
-            return HostUnreachable(f"{self._target} and we have no common SSH algorithm: {error}")
+            return HostUnreachable(f"{self._target}: no SSH algorithm in common: {error}")
         text = str(error or "").replace("Error reading SSH protocol banner", "").strip(" :") or "no reason given"
         return HostUnreachable(
-            f"{self._target} ended the connection before SSH was set up ({text}): "
+            f"{self._target}: the connection ended before SSH was set up ({text}): "
             "no SSH server on that port, or more connections at once than its MaxStartups allows"
         )
 
@@ -209,14 +209,14 @@ async def connect(target: SshTarget, keys: Sequence[KnownKey], key: paramiko.PKe
         async with asyncio.timeout(limits.connect):
             return await _connect(target, keys, key, limits, phase)
     except TimeoutError:
-        raise HostUnreachable(f"{target} did not finish {phase.name} in time ({phase.seconds:g} s)") from None
+        raise HostUnreachable(f"{target}: {phase.name} was not finished in time ({phase.seconds:g} s)") from None
 
 
 class _Phase:
     """Which phase is under way, for the message when time is up."""
 
     def __init__(self, target: SshTarget) -> None:
-        self.name = f"the connection to {target.address}"
+        self.name = "the connection"
         self.seconds = 0.0
 
     def enter(self, name: str, seconds: float) -> asyncio.Timeout:
@@ -250,7 +250,7 @@ async def _tcp(target: SshTarget) -> socket.socket:
         await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
     except OSError as error:
         sock.close()
-        raise HostUnreachable(f"{target} cannot be reached: {_os_reason(error)}") from error
+        raise HostUnreachable(f"{target}: it cannot be reached: {_os_reason(error)}") from error
     except BaseException:
         sock.close()
         raise
@@ -259,5 +259,5 @@ async def _tcp(target: SshTarget) -> socket.socket:
 
 def _os_reason(error: OSError) -> str:
     if error.errno == errno.ECONNREFUSED:
-        return "nothing listens there (connection refused); is sshd running, is the port right?"
-    return f"{os.strerror(error.errno).lower() if error.errno else error}; is the host up and the address right?"
+        return "nothing listens there (connection refused)"
+    return os.strerror(error.errno).lower() if error.errno else str(error)

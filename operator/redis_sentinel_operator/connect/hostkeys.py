@@ -102,9 +102,9 @@ def known_keys(known: KnownHosts, target: SshTarget) -> tuple[KnownKey, ...]:
         return keys
     unread = ""
     if known.unreadable:
-        unread = f" (line {', '.join(map(str, known.unreadable))} of it cannot be read)"
+        unread = f" (line {', '.join(map(str, known.unreadable))} cannot be read)"
     raise HostKeyUnknown(
-        f"{target} is not in the Secret's known_hosts{unread}: "
+        f"{target}: the Secret's known_hosts has no key of it{unread}; "
         f"compare and add the lines that `{keyscan(target)}` prints"
     )
 
@@ -117,15 +117,16 @@ def verify(target: SshTarget, keys: Sequence[KnownKey], key_type: str, blob: byt
     """
     shown = f"{key_type} {fingerprint(blob)}"
     if any(key.revoked and key.blob == blob for key in keys):
-        raise HostKeyChanged(f"{target} shows the key {shown}, which the Secret's known_hosts marks as revoked")
+        raise HostKeyChanged(f"{target}: it shows the key {shown}, which the Secret's known_hosts marks as revoked")
     if any(key.type == key_type and key.blob == blob for key in keys):
         return
-    raise HostKeyChanged(f"{target} shows the key {shown}, but {expected(keys)}: {_mend(target)}")
+    same = [key for key in keys if key.type == key_type and not key.revoked]
+    raise HostKeyChanged(f"{target}: it shows the key {shown}, but {expected(same or keys)}; {_mend(target)}")
 
 
 def no_common_type(target: SshTarget, keys: Sequence[KnownKey]) -> HostKeyChanged:
     """Return the error for a host that shows no key of any known type."""
-    return HostKeyChanged(f"{target} has no key of a type that is known for it; {expected(keys)}: {_mend(target)}")
+    return HostKeyChanged(f"{target}: it has no key of a type that is known for it; {expected(keys)}; {_mend(target)}")
 
 
 def expected(keys: Sequence[KnownKey]) -> str:
@@ -142,8 +143,8 @@ def keyscan(target: SshTarget) -> str:
 
 def _mend(target: SshTarget) -> str:
     return (
-        "if the host was reinstalled, replace its lines by what "
-        f"`{keyscan(target)}` prints; if not, somebody may be in between"
+        "if the host was set up anew, replace its lines by what "
+        f"`{keyscan(target)}` prints; if not, somebody may answer in its place"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, HostFacts, Known, RedisFacts, SentinelView, Unknown
 from redis_sentinel_operator.model.verdict import Confirmed, Finding, Mastership
@@ -133,20 +134,9 @@ def reachable(desired: Desired, facts: ClusterFacts) -> Finding:
         return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.hosts)))
     reason = min((why.reason for why in troubles.values()), key=_gravity)
     reason = reason if reason in _GRAVEST else "ProbeFailed"
-    return Finding(False, reason, say(reason, detail=_told(troubles, len(desired.hosts))))
-
-
-def _told(troubles: Mapping[str, Unknown], total: int) -> str:
-    """Tell each trouble once, with the hosts that have it where it does not name its host or concern all of them."""
-    hosts: dict[str, list[str]] = {}
-    for name, why in troubles.items():
-        hosts.setdefault(why.message.rstrip(". "), []).append(name)
-    told = [
-        why if len(names) == total or any(name in why for name in names) else f"{', '.join(names)}: {why}"
-        for why, names in hosts.items()
-    ]
-    text = "; ".join(told)
-    return text if text.startswith(tuple(troubles)) else text[:1].upper() + text[1:]
+    return Finding(
+        False, reason, say(reason, detail=told(desired, {name: why.message for name, why in troubles.items()}))
+    )
 
 
 def _gravity(reason: str) -> int:
@@ -195,11 +185,13 @@ def _redis_of(desired: Desired, facts: ClusterFacts) -> Iterable[tuple[str, Know
 
 def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     """Whether something on a host stands in the way: a system we do not know, a port that another program has."""
-    for host in desired.hosts:
-        seen = facts.hosts.get(host.name)
-        finding = None if seen is None else _unsupported(host, seen) or _port_taken(desired, host, seen)
-        if finding is not None:
-            return finding
+    seen = [(host, facts.hosts[host.name]) for host in desired.hosts if host.name in facts.hosts]
+    unsupported = next((finding for host, each in seen if (finding := _unsupported(host, each))), None)
+    if unsupported is not None:
+        return unsupported
+    taken = "; ".join(phrase for host, each in seen for phrase in _taken_ports(desired, host, each))
+    if taken:
+        return Finding(False, "PortTaken", say("PortTaken", detail=f"{taken[:1].upper()}{taken[1:]}."))
     return Finding(True, "PreflightPassed", say("PreflightPassed"))
 
 
@@ -210,13 +202,16 @@ def _unsupported(host: DesiredHost, facts: HostFacts) -> Finding | None:
     return Finding(False, "UnsupportedSystem", say("UnsupportedSystem", detail=detail))
 
 
-def _port_taken(desired: Desired, host: DesiredHost, facts: HostFacts) -> Finding | None:
+def _taken_ports(desired: Desired, host: DesiredHost, facts: HostFacts) -> Iterable[str]:
+    """Return a phrase for each of our ports that another program has.
+
+    A listener without a name (no `ss` on the host) is another program where no redis runs at all.
+    """
     ports = {desired.redis_port} if host.redis else set()
     ports |= {desired.sentinel_port} if host.sentinel else set()
-    for listener in facts.listeners.value if isinstance(facts.listeners, Known) else ():
-        if listener.port in ports and listener.process and not any(word in listener.process for word in _OURS):
-            message = say(
-                "PortTaken", port=listener.port, host=host.name, process=f"{listener.process} ({listener.pid})"
-            )
-            return Finding(False, "PortTaken", message)
-    return None
+    bare = isinstance(facts.processes, Known) and not facts.processes.value
+    for each in facts.listeners.value if isinstance(facts.listeners, Known) else ():
+        ours = any(word in each.process for word in _OURS) if each.process else not bare
+        if each.port in ports and not ours:
+            process = f"{each.process or 'a program'} (process {each.pid})" if each.pid else "another program"
+            yield f"port {each.port} of {host.name} is taken by {process}"

@@ -126,22 +126,17 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     REACHABLE: {
         "AllReachable": "All {hosts} hosts can be read over SSH.",
         "HostUnreachable": (
-            "{detail}. The operator goes on with the other hosts and tries again. Check that the machine is up and "
-            "that its sshd can be reached from the operator's node."
+            "{detail}. The operator tries again by itself. Check that the machine is up, that address and port are "
+            "right, and that its sshd can be reached from the operator's node."
         ),
-        "CommandTimedOut": (
-            "{detail}. The machine answers too slowly or hangs. The operator goes on with the other hosts and tries "
-            "again."
-        ),
+        "CommandTimedOut": ("{detail}. The machine answers too slowly or hangs. The operator tries again by itself."),
         "SessionLost": "{detail}. The operator connects again and reads everything anew.",
-        "ProbeFailed": "{detail}. The operator goes on with the other hosts and tries again.",
+        "ProbeFailed": "{detail}. The operator tries again by itself.",
         "HostKeyUnknown": "{detail}. Nothing is sent to a host that cannot be told apart from another.",
-        "HostKeyChanged": (
-            "{detail}. Either the machine was set up anew or somebody answers in its place: nothing is sent to it."
-        ),
-        "AuthenticationFailed": "{detail}. Nothing is changed until every host lets the operator in.",
-        "SudoRefused": "{detail}. Nothing is changed until sudo works without a password and a terminal.",
-        "ForwardingRefused": "{detail}. Nothing is changed until redis can be asked on every host.",
+        "HostKeyChanged": "{detail}. Nothing is sent to a host with another key.",
+        "AuthenticationFailed": "{detail}. Nothing is changed there until then.",
+        "SudoRefused": "{detail}. Nothing is changed there until then.",
+        "ForwardingRefused": "{detail}. Nothing is changed there until then.",
         "BadPrivateKey": "{detail}. No host can be reached without it.",
     },
     CLAIMED: {
@@ -168,17 +163,20 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     CREDENTIALS: {
         "CredentialsInSync": "The Secrets can be used and the servers accept the password.",
         "SecretMissing": (
-            "The Secret {secret}, named by {field}, does not exist. The operator follows what it can and changes "
-            "nothing. Create it in the namespace of the resource."
+            "The Secret {secret} in namespace {namespace} ({field}) does not exist. Nothing is changed without it. "
+            "Create it: `{command}`."
         ),
         "SecretWrongType": (
-            "The Secret {secret}, named by {field}, has type {type}; {expected} is needed. Create it with that type, "
-            'or label it `redis-sentinel-operator.io/use: "true"` to say that it is meant for the operator.'
+            "The Secret {secret} in namespace {namespace} ({field}) is of type {type}, not {expected}, so it is not "
+            "read. Create it anew with that type, or say that it is meant for the operator: `{command}`."
         ),
-        "SecretKeyMissing": "The Secret {secret}, named by {field}, has no key `{key}`. Add it.",
+        "SecretKeyMissing": (
+            "The Secret {secret} in namespace {namespace} ({field}) {detail} `{key}`. Nothing is changed without it. "
+            "Add it: `{command}`."
+        ),
         "PasswordNotUsable": (
-            "The password in {secret} cannot be used: {detail} Sentinel writes it unquoted into sentinel.conf and "
-            "would not start again. Choose one of letters, digits and !#$%&()*+,./:;<=>?@[]^_{{|}}~-."
+            "The password of {field} cannot be used: it {detail}. Sentinel keeps it unquoted in its file. Choose one "
+            "of {usable}."
         ),
         "PasswordWrong": (
             "{host} does not accept the password of the Secret: {detail} Correct the Secret; the operator changes no "
@@ -194,7 +192,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "PreflightPassed": "Nothing stands in the way of the declared state.",
         "NotReadYet": "The hosts were not looked at yet.",
         "ForeignData": (
-            "There is something that this resource did not make: {detail} Nothing is touched. If it is to be taken "
+            "This resource did not make what is on {detail} Nothing is changed on any host. If it is to be taken "
             "over, start its sentinels with master name {name}; if it may go, remove it from the host."
         ),
         "MasterNameDiffers": (
@@ -202,13 +200,9 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "resource anew with spec.masterName: {found}."
         ),
         "PackageNotFound": (
-            "{detail} The host's repositories do not have the package. Add a repository that has it to the host's yum"
-            " configuration, or correct spec.package."
+            "{detail} Add a repository that has it to the yum configuration there, or correct spec.package."
         ),
-        "PortTaken": (
-            "Port {port} of {host} is taken by {process}. Nothing is started there. Stop that program or give redis "
-            "another port."
-        ),
+        "PortTaken": ("{detail} Nothing is started there. Stop what listens there."),
         "UnsupportedSystem": "{detail} The operator leaves the host alone.",
         "StepFailed": "A change did not succeed: {detail} The round was stopped; the operator tries again.",
     },

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from redis_sentinel_operator.conf import redis_conf, sentinel_conf
 from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import (
     Claim,
@@ -106,9 +107,10 @@ def _of_bootstrap(desired: Desired, traces: Sequence[Trace], owner: str, bootstr
     ]
     if strangers:
         return _foreign(desired, strangers)
-    unread = [f"{trace.host}: {trace.unread[0]}" for trace in traces if trace.unread]
+    unread = {trace.host: trace.unread[0] for trace in traces if trace.unread}
     if unread:
-        return Found(Situation.UNREADABLE, f"The set-up waits until every host can be read. {'; '.join(unread)}.")
+        said = f"The set-up waits until every host can be read. {told(desired, unread)}."
+        return Found(Situation.UNREADABLE, said)
     first = desired_address(desired, bootstrap.master)
     if any(trace.answers_for_us and trace.named and trace.named != {first} for trace in traces):
         return _alive(desired)
@@ -146,9 +148,9 @@ def _of_the_rest(desired: Desired, traces: Sequence[Trace], owner: str, adopted:
     """No sentinel answers for us."""
     if adopted and any(trace.redis_answers for trace in traces):
         return _alive(desired)
-    unread = [f"{trace.host}: {trace.unread[0]}" for trace in traces if trace.unread]
+    unread = {trace.host: trace.unread[0] for trace in traces if trace.unread}
     if unread:
-        return Found(Situation.UNREADABLE, f"What the cluster is cannot be told. {'; '.join(unread)}.")
+        return Found(Situation.UNREADABLE, f"What the cluster is cannot be told. {told(desired, unread)}.")
     if not any(trace.worth for trace in traces) and all(_ours_or_no_role_line(trace, owner) for trace in traces):
         return Found(Situation.BARE, "No host has data, a running redis or sentinel, or sentinel state.")
     if any(trace.running for trace in traces) and adopted:

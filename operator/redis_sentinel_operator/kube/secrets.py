@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.model.secret import Secret
 
@@ -43,8 +44,10 @@ class _Source:
     type: str
     files: Mapping[str, str]
 
-    def __str__(self) -> str:
-        return f'Secret "{self.name}" in namespace "{self.namespace}" ({self.field})'
+    def refused(self, reason: str, command: str, **values: object) -> SpecRefused:
+        """Return the error with the reason's message; `command` is the kubectl line that mends."""
+        where = {"secret": self.name, "namespace": self.namespace, "field": self.field}
+        return SpecRefused(reason, say(reason, **where, command=command, **values))
 
     def create_line(self) -> str:
         files = " ".join(f"--from-file={key}={path}" for key, path in self.files.items())
@@ -84,28 +87,24 @@ async def read_password(client: KubeClient, namespace: str, name: str, key: str,
 async def _read(client: KubeClient, source: _Source) -> dict[str, Any]:
     secret = await client.get_or_none(path_of("", "v1", "secrets", source.namespace, source.name))
     if secret is None:
-        raise SpecRefused("SecretMissing", f"{source} does not exist; create it: {source.create_line()}")
+        raise source.refused("SecretMissing", source.create_line())
     labels = secret["metadata"].get("labels") or {}
     if secret.get("type") != source.type and labels.get(USE_LABEL) != "true":
-        raise SpecRefused(
-            "SecretWrongType",
-            f"{source} is of type {secret.get('type')}, not {source.type}; make it anew with that type, or allow it: "
-            f"kubectl -n {source.namespace} label secret {source.name} {USE_LABEL}=true",
-        )
+        command = f"kubectl -n {source.namespace} label secret {source.name} {USE_LABEL}=true"
+        raise source.refused("SecretWrongType", command, type=secret.get("type"), expected=source.type)
     return secret
 
 
 def _value(secret: Mapping[str, Any], source: _Source, key: str) -> str:
     encoded = (secret.get("data") or {}).get(key)
     if not encoded:
-        state = "has no key" if encoded is None else "has nothing under the key"
-        raise SpecRefused("SecretKeyMissing", f'{source} {state} "{key}"; add it: {_add_line(source, key)}')
+        detail = "has no key" if encoded is None else "has nothing under the key"
+        raise source.refused("SecretKeyMissing", _add_line(source, key), detail=detail, key=key)
     try:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise SpecRefused(
-            "SecretKeyMissing", f'{source} has no text under the key "{key}"; replace it: {_add_line(source, key)}'
-        ) from None
+        detail = "has no text under the key"
+        raise source.refused("SecretKeyMissing", _add_line(source, key), detail=detail, key=key) from None
 
 
 def _add_line(source: _Source, key: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.judge.findings import preflight
 from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known
@@ -15,29 +15,18 @@ from redis_sentinel_operator.plan.claim import foreign
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.package import other_version
 
-_OURS = ("redis", "valkey", "sentinel")
-
 
 def refuse(
     desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, owner: str, *, adopt: bool
 ) -> Refusal | None:
     """Return why nothing may be changed on any host, or None."""
     return (
-        _unsupported(facts)
-        or (None if adopt else _claimed(hosts, owner))
+        (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
         or _version(hosts)
-        or _port(desired, hosts, verdict)
+        or _preflight(desired, facts, verdict)
         or _password(desired, hosts, verdict)
     )
-
-
-def _unsupported(facts: ClusterFacts) -> Refusal | None:
-    for name, host in facts.hosts.items():
-        if isinstance(host.os, Known) and family(host.os.value) is None:
-            detail = f"{name} runs {host.os.value.id} {host.os.value.version_id}, which is not supported."
-            return Refusal(PREFLIGHT, "UnsupportedSystem", say("UnsupportedSystem", detail=detail))
-    return None
 
 
 def _claimed(hosts: Sequence[Host], owner: str) -> Refusal | None:
@@ -59,18 +48,12 @@ def _version(hosts: Sequence[Host]) -> Refusal | None:
     return None if detail is None else Refusal(PREFLIGHT, "NotSupportedYet", say("NotSupportedYet", detail=detail))
 
 
-def _port(desired: Desired, hosts: Sequence[Host], verdict: Verdict) -> Refusal | None:
+def _preflight(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> Refusal | None:
     """A cluster that is not there yet is not begun where a port is taken; one that lives is mended all the same."""
-    if verdict.situation not in (Situation.BARE, Situation.BOOTSTRAPPING):
-        return None
-    for host in hosts:
-        wanted = {desired.redis_port: host.want.redis, desired.sentinel_port: host.want.sentinel}
-        listeners = host.facts.listeners.value if isinstance(host.facts.listeners, Known) else ()
-        for each in listeners:
-            if wanted.get(each.port) and not any(word in each.process for word in _OURS):
-                process = f"{each.process or 'another program'} (process {each.pid})" if each.pid else "another program"
-                message = say("PortTaken", port=each.port, host=host.name, process=process)
-                return Refusal(PREFLIGHT, "PortTaken", message)
+    found = preflight(desired, facts)
+    begins = verdict.situation in (Situation.BARE, Situation.BOOTSTRAPPING)
+    if found.reason == "UnsupportedSystem" or (found.reason == "PortTaken" and begins):
+        return Refusal(PREFLIGHT, found.reason, found.message)
     return None
 
 

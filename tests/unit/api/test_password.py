@@ -39,6 +39,6 @@ def test_not_usable(value: str, why: str) -> None:
         check_password(Secret(value))
     assert refused.value.reason == "PasswordNotUsable"
     assert str(refused.value) == (
-        f"The password in the Secret of spec.auth.passwordSecretRef {why}, which sentinel cannot keep in its file; "
-        "put one into the Secret that has only letters, digits and !#$%&()*+,./:;<=>?@[]^_{|}~-"
+        f"The password of spec.auth.passwordSecretRef cannot be used: it {why}. Sentinel keeps it unquoted in its "
+        "file. Choose one of letters, digits and !#$%&()*+,./:;<=>?@[]^_{|}~-."
     )

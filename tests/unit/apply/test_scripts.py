@@ -14,7 +14,7 @@ from redis_sentinel_operator.apply.scripts import Guard, compose, plain
 
 SCRIPTS = sorted(Path(apply.__path__[0]).glob("*.sh"))
 GUARD = Guard("c0ffee-1/default/redis", 17)
-CHANGING = [path.stem for path in SCRIPTS if path.stem not in ("guard", "why")]
+CHANGING = [path.stem for path in SCRIPTS if path.stem not in ("guard", "why", "available")]
 
 # What bash, a newer systemd or a newer coreutils has, and EL7 or dash has not.
 NOT_EVERYWHERE = {

@@ -69,7 +69,7 @@ def test_an_unknown_host_in_full() -> None:
     with pytest.raises(HostKeyUnknown) as caught:
         known_keys(parse_known_hosts(f"192.168.3.41 {ED25519}\n"), HOST)
     assert str(caught.value) == (
-        "host redis_slave01 (192.168.3.42:22) is not in the Secret's known_hosts: "
+        "host redis_slave01 (192.168.3.42:22): the Secret's known_hosts has no key of it; "
         "compare and add the lines that `ssh-keyscan -t ed25519,ecdsa,rsa 192.168.3.42` prints"
     )
     assert caught.value.reason == "HostKeyUnknown"
@@ -79,7 +79,7 @@ def test_an_unknown_host_on_another_port_beside_a_damaged_line() -> None:
     with pytest.raises(HostKeyUnknown) as caught:
         known_keys(parse_known_hosts("[192.168.3.42]:2222 ssh-ed25519 AAAA\n"), HOST_2222)
     assert str(caught.value) == (
-        "host redis_slave01 (192.168.3.42:2222) is not in the Secret's known_hosts (line 1 of it cannot be read): "
+        "host redis_slave01 (192.168.3.42:2222): the Secret's known_hosts has no key of it (line 1 cannot be read); "
         "compare and add the lines that `ssh-keyscan -p 2222 -t ed25519,ecdsa,rsa 192.168.3.42` prints"
     )
 
@@ -121,9 +121,9 @@ async def test_a_changed_key_in_full(sshd: Sshd, pool: Executor, tmp_path: Path)
         await host.connect()
     shown, known = fingerprint_of(sshd.host_key("ed25519")), fingerprint_of(tmp_path / "other")
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{sshd.port}) shows the key ssh-ed25519 {shown}, but the Secret's known_hosts "
-        f"says ssh-ed25519 {known}: if the host was reinstalled, replace its lines by what "
-        f"`ssh-keyscan -p {sshd.port} -t ed25519,ecdsa,rsa 127.0.0.1` prints; if not, somebody may be in between"
+        f"host redis_master01 (127.0.0.1:{sshd.port}): it shows the key ssh-ed25519 {shown}, but the Secret's "
+        f"known_hosts says ssh-ed25519 {known}; if the host was set up anew, replace its lines by what "
+        f"`ssh-keyscan -p {sshd.port} -t ed25519,ecdsa,rsa 127.0.0.1` prints; if not, somebody may answer in its place"
     )
     assert not host.connected
 
@@ -135,8 +135,8 @@ async def test_a_host_that_lost_the_known_type(start_sshd: StartSshd, sshd: Sshd
     with pytest.raises(HostKeyChanged) as caught:
         await host.connect()
     assert str(caught.value).startswith(
-        f"host redis_master01 (127.0.0.1:{rsa_only.port}) has no key of a type that is known for it; "
-        f"the Secret's known_hosts says ssh-ed25519 {fingerprint_of(sshd.host_key('ed25519'))}: "
+        f"host redis_master01 (127.0.0.1:{rsa_only.port}): it has no key of a type that is known for it; "
+        f"the Secret's known_hosts says ssh-ed25519 {fingerprint_of(sshd.host_key('ed25519'))}; "
     )
 
 

@@ -108,14 +108,15 @@ async def test_a_key_that_is_not_let_in(sshd: Sshd, pool: Executor, tmp_path: Pa
     with pytest.raises(AuthenticationFailed) as caught:
         await HostSession(target, credentials, pool).connect()
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{sshd.port}) does not let user {target.user} in with the key ssh-ed25519 "
+        f"host redis_master01 (127.0.0.1:{sshd.port}): user {target.user} is not let in with the key ssh-ed25519 "
         f"{fingerprint_of(tmp_path / 'key')}; put the public key into that user's ~/.ssh/authorized_keys "
-        "(it and its folders writable for that user only); the host's sshd log has the reason"
+        "(it and its folders writable for that user only), or correct the Secret or spec.ssh.user; "
+        "sshd's log on the host has the reason"
     )
 
 
 async def test_a_user_that_does_not_exist(sshd: Sshd, pool: Executor) -> None:
-    with pytest.raises(AuthenticationFailed, match="does not let user nobody-here in"):
+    with pytest.raises(AuthenticationFailed, match="user nobody-here is not let in"):
         await HostSession(sshd.target(user="nobody-here"), sshd.credentials(), pool).connect()
 
 
@@ -124,7 +125,7 @@ async def test_a_host_that_takes_no_keys(start_sshd: StartSshd, pool: Executor) 
     with pytest.raises(AuthenticationFailed) as caught:
         await HostSession(sshd.target(), sshd.credentials(), pool).connect()
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{sshd.port}) lets user {sshd.target().user} in by password, "
+        f"host redis_master01 (127.0.0.1:{sshd.port}): user {sshd.target().user} is let in by password, "
         "keyboard-interactive only, not by key; "
         "see PubkeyAuthentication, AuthenticationMethods and PermitRootLogin in its sshd_config"
     )
@@ -137,8 +138,7 @@ async def test_nothing_listens(sshd: Sshd, pool: Executor) -> None:
     with pytest.raises(HostUnreachable) as caught:
         await host.connect()
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{port}) cannot be reached: nothing listens there (connection refused); "
-        "is sshd running, is the port right?"
+        f"host redis_master01 (127.0.0.1:{port}): it cannot be reached: nothing listens there (connection refused)"
     )
 
 
@@ -156,7 +156,7 @@ async def test_a_port_that_never_says_anything(sshd: Sshd, pool: Executor) -> No
             await host.connect()
         assert time.monotonic() - began < 2
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{port}) did not finish the SSH handshake in time (0.3 s)"
+        f"host redis_master01 (127.0.0.1:{port}): the SSH handshake was not finished in time (0.3 s)"
     )
 
 
@@ -170,7 +170,7 @@ async def test_a_port_that_hangs_up(sshd: Sshd, pool: Executor) -> None:
         host = HostSession(sshd.target(port=port), Credentials(sshd.credentials().private_key, known_hosts), pool)
         with pytest.raises(HostUnreachable) as caught:
             await host.connect()
-    assert "ended the connection before SSH was set up" in str(caught.value)
+    assert "the connection ended before SSH was set up" in str(caught.value)
     assert "MaxStartups" in str(caught.value)
 
 
@@ -180,7 +180,7 @@ async def test_a_stopped_listener_is_given_up_in_time(start_sshd: StartSshd, poo
     os.kill(sshd.process.pid, signal.SIGSTOP)
     host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(handshake=0.3))
     began = time.monotonic()
-    with pytest.raises(HostUnreachable, match=r"did not finish the SSH handshake in time \(0\.3 s\)"):
+    with pytest.raises(HostUnreachable, match=r"the SSH handshake was not finished in time \(0\.3 s\)"):
         await host.connect()
     assert time.monotonic() - began < 2
 

@@ -142,8 +142,8 @@ def test_a_new_cluster_with_a_dead_host_waits_and_says_so() -> None:
         "HostsReachable",
         "False",
         "HostUnreachable",
-        "redis_slave03: no route to host. The operator goes on with the other hosts and tries again. Check that the "
-        "machine is up and that its sshd can be reached from the operator's node.",
+        "redis_slave03: no route to host. The operator tries again by itself. Check that the machine is up, that "
+        "address and port are right, and that its sshd can be reached from the operator's node.",
     )
 
 
@@ -331,8 +331,8 @@ def test_a_package_that_no_repository_has_blocks() -> None:
         PREFLIGHT,
         "False",
         "PackageNotFound",
-        "redis_slave01: install redis: No package redis available. The host's repositories do not have the package. "
-        "Add a repository that has it to the host's yum configuration, or correct spec.package.",
+        "redis_slave01: install redis: No package redis available. Add a repository that has it to the yum "
+        "configuration there, or correct spec.package.",
     )
 
 

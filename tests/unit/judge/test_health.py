@@ -158,7 +158,7 @@ def test_refused_forwarding_is_a_matter_of_reach() -> None:
     assert found == Finding(
         False,
         "ForwardingRefused",
-        "redis_slave01: sshd refuses the channel. Nothing is changed until redis can be asked on every host.",
+        "redis_slave01: sshd refuses the channel. Nothing is changed there until then.",
     )
 
 
@@ -170,10 +170,22 @@ def test_one_trouble_of_all_hosts_is_told_once() -> None:
 
 
 def test_a_trouble_that_names_its_host_is_not_named_twice() -> None:
-    host = unreachable(S1, "HostUnreachable", "redis_slave01 (root@192.168.3.42:22) cannot be reached: no route")
+    host = unreachable(S1, "HostUnreachable", "host redis_slave01 (192.168.3.42:22): it cannot be reached: no route")
     found = verdict(facts(host, of=alive)).reachable
     assert found.message.startswith(
-        "redis_slave01 (root@192.168.3.42:22) cannot be reached: no route. The operator goes"
+        "Host redis_slave01 (192.168.3.42:22): it cannot be reached: no route. The operator tries"
+    )
+
+
+def test_a_trouble_of_several_hosts_is_told_once_with_what_to_type_for_all() -> None:
+    hosts = [
+        unreachable(name, "HostKeyUnknown", f"host {name} ({at}:22): no key of it is known; type `ssh-keyscan {at}`")
+        for name, at in ((M, "192.168.3.41"), (S1, "192.168.3.42"), (S3, "192.168.3.44"))
+    ]
+    found = verdict(facts(*hosts, of=alive)).reachable
+    assert found.message == (
+        "Hosts redis_master01, redis_slave01 and redis_slave03: no key of it is known; type `ssh-keyscan 192.168.3.41 "
+        "192.168.3.42 192.168.3.44`. Nothing is sent to a host that cannot be told apart from another."
     )
 
 
@@ -199,8 +211,8 @@ def test_a_port_of_another_program_is_named() -> None:
     assert verdict(facts(taken)).preflight == Finding(
         False,
         "PortTaken",
-        "Port 26379 of redis_slave01 is taken by nginx (99). Nothing is started there. Stop that program or give redis "
-        "another port.",
+        "Port 26379 of redis_slave01 is taken by nginx (process 99). Nothing is started there. Stop what listens "
+        "there.",
     )
     ours = replace(bare(S1), listeners=Known((Listener(6379, "redis-server", 99), Listener(22, "sshd", 1))))
     assert verdict(facts(ours)).preflight.ok

@@ -83,8 +83,8 @@ def test_any_trace_of_others_is_foreign(host: HostFacts, said: str) -> None:
     found = situation(WHOLE, facts(host), OWNER, None, None)
     assert (found.situation, found.reason) == (Situation.FOREIGN, "ForeignData")
     assert found.message == (
-        f"There is something that this resource did not make: redis_slave02: {said}. Nothing is touched. If it is to "
-        "be taken over, start its sentinels with master name redis-cluster; if it may go, remove it from the host."
+        f"This resource did not make what is on redis_slave02: {said}. Nothing is changed on any host. If it is to be "
+        "taken over, start its sentinels with master name redis-cluster; if it may go, remove it from the host."
     )
 
 
