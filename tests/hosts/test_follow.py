@@ -111,8 +111,11 @@ async def test_all_tell_of_a_failover_and_it_is_one_entry(ear: Ear, cluster: Han
     (entry,) = ear.history()
     assert (entry.from_host, entry.cause, entry.result) == (cluster.master.name, "Requested", "Succeeded")
     assert entry.at <= entry.elected <= entry.promoted
-    (address, _) = ask(cluster.sentinels[0], "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)  # type: ignore[misc]
-    assert entry.to_host == ear.work.desired.host_at(address).name  # type: ignore[union-attr]
+    told = ask(cluster.sentinels[0], "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
+    assert isinstance(told, list)
+    promoted = ear.work.desired.host_at(told[0])
+    assert promoted is not None
+    assert entry.to_host == promoted.name
     assert all(ear.levels[name] > levels[name] for name in names)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
@@ -33,6 +34,7 @@ from redis_sentinel_operator.model.fact import (
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.observe.gather import gather, read_claim, read_redis, read_sentinels
 
+T = TypeVar("T")
 PARTS = ("os", "packages", "files", "units", "firewall", "data", "processes", "listeners", "claim")
 
 
@@ -52,7 +54,7 @@ async def read(work: Passes) -> ClusterFacts:
     return await gather(work.desired, work.links, work.settings)
 
 
-def value(fact: Fact[object]) -> object:
+def value(fact: Fact[T]) -> T:
     assert isinstance(fact, Known), fact
     return fact.value
 
@@ -80,7 +82,7 @@ async def test_bare_hosts_and_an_installed_package_are_read_completely(bare_lab:
             facts = await read(work)
     for host in facts.hosts.values():
         assert unknown_parts(host) == []
-        assert value(host.os).id == "centos"  # type: ignore[attr-defined]
+        assert value(host.os).id == "centos"
         assert (host.packages, host.data, host.processes, host.listeners) == (
             Known({}),
             Known(()),
@@ -88,8 +90,8 @@ async def test_bare_hosts_and_an_installed_package_are_read_completely(bare_lab:
             Known(()),
         )
         assert (host.claim, host.redis, host.sentinel) == (Known(None), Known(None), Known(None))
-        assert set(value(host.files).values()) == {None}  # type: ignore[attr-defined]
-        assert {unit.load for unit in value(host.units).values()} == {"not-found"}  # type: ignore[attr-defined]
+        assert set(value(host.files).values()) == {None}
+        assert {unit.load for unit in value(host.units).values()} == {"not-found"}
         assert value(host.firewall) == FirewallFacts("firewalld", "public")
 
     await installed(bare_lab)
@@ -102,10 +104,11 @@ async def installed(lab: Lab) -> None:
     async with passes(lab) as work:
         facts = (await read(work)).hosts[host.name]
     assert facts.packages == Known({"redis": "3.2.6-2.el7"})
-    conf = value(facts.files)["/etc/redis.conf"]  # type: ignore[index]
+    conf = value(facts.files)["/etc/redis.conf"]
+    assert conf is not None
     assert (oct(conf.mode), conf.owner, conf.group) == ("0o640", "redis", "root")
     assert conf.text == (host.root / "etc/redis.conf").read_text()
-    unit = value(facts.units)["redis.service"]  # type: ignore[index]
+    unit = value(facts.units)["redis.service"]
     assert (unit.load, unit.active, unit.enabled, unit.main_pid) == ("loaded", "inactive", "disabled", 0)
     assert (facts.redis, facts.sentinel) == (Known(None), Known(None))
 
@@ -127,13 +130,15 @@ async def test_a_running_cluster(at_work: Passes, cluster: HandMade) -> None:
         assert seen.view is not None
         assert (seen.view.address, seen.view.port, seen.masters) == (cluster.master.address, 6379, (MASTER_NAME,))
         assert seen.view.quorum_ok is True
-        assert f"sentinel myid {seen.my_id}\n" in value(read_of.files)["/etc/redis-sentinel.conf"].text  # type: ignore[index]
+        conf = value(read_of.files)["/etc/redis-sentinel.conf"]
+        assert conf is not None
+        assert f"sentinel myid {seen.my_id}\n" in conf.text
         units = value(read_of.units)
-        pids = {(unit.name, unit.main_pid) for unit in units.values()}  # type: ignore[attr-defined]
-        processes = {(process.unit, process.pid) for process in value(read_of.processes)}  # type: ignore[attr-defined]
+        pids = {(unit.name, unit.main_pid) for unit in units.values()}
+        processes = {(process.unit, process.pid) for process in value(read_of.processes)}
         assert pids == processes
         assert {pid for _, pid in pids} == {replica.process_id, seen.process_id}
-        listeners = {(each.port, each.process) for each in value(read_of.listeners)}  # type: ignore[attr-defined]
+        listeners = {(each.port, each.process) for each in value(read_of.listeners)}
         assert listeners == {(6379, "redis-server"), (26379, "redis-sentinel")}
         assert PASSWORD not in repr(read_of)
 
@@ -150,11 +155,11 @@ async def test_data_in_the_directory_that_the_file_names(at_work: Passes, cluste
         data = value((await read(at_work)).hosts[host.name].data)
     finally:
         host.run("cp -a /run/kept /etc/redis.conf && rm -rf '/srv/re dis'")
-    assert set(data) >= {  # type: ignore[call-overload]
+    assert set(data) >= {
         DataFile("/srv/re dis/my.rdb", 5),
         DataFile("/srv/re dis/appendonlydir/a.1.base.rdb", 3),
     }
-    assert not any("temp-" in file.path for file in data)  # type: ignore[attr-defined]
+    assert not any("temp-" in file.path for file in data)
 
 
 async def test_ports_that_are_open_for_now_or_for_good_only(at_work: Passes, cluster: HandMade) -> None:
@@ -188,7 +193,7 @@ async def test_tools_that_a_host_may_lack(at_work: Passes, cluster: HandMade) ->
         assert (await read(at_work)).hosts[host.name].firewall == whole.firewall
     with without(host, "ss"):  # /proc tells the ports
         listeners = value((await read(at_work)).hosts[host.name].listeners)
-        assert {each.port for each in listeners} == {6379, 26379}  # type: ignore[attr-defined]
+        assert {each.port for each in listeners} == {6379, 26379}
     with without(host, "rpm"):
         facts = (await read(at_work)).hosts[host.name]
         assert unknown_parts(facts) == ["packages"]
@@ -201,7 +206,7 @@ async def test_a_redis_that_somebody_started_by_hand_on_another_port(at_work: Pa
     await at_work.links[host.name].run(start, timeout=5)
     try:
         facts = (await read(at_work)).hosts[host.name]
-        by_hand = [process for process in value(facts.processes) if not process.unit]  # type: ignore[attr-defined]
+        by_hand = [process for process in value(facts.processes) if not process.unit]
         assert [process.name for process in by_hand] == ["redis-server"]
         assert redis_of(await read(at_work), host).role == "master"
         host.run("systemctl stop redis-sentinel")
@@ -219,7 +224,7 @@ async def test_a_stranger_on_the_port_is_told_and_is_no_sentinel(at_work: Passes
     finally:
         host.run("systemctl stop stranger")
     assert facts.sentinel == Known(None)
-    (listener,) = [each for each in value(facts.listeners) if each.port == 26379]  # type: ignore[attr-defined]
+    (listener,) = [each for each in value(facts.listeners) if each.port == 26379]
     assert listener.process.startswith(("systemd-socket", "sleep"))
 
 
@@ -374,7 +379,8 @@ async def test_the_claim_is_read_by_itself(at_work: Passes, cluster: HandMade) -
         claim = value(await read_claim(link))
     finally:
         host.run(f"rm -rf {path}")
-    assert (claim.owner, claim.lease_epoch) == ("u/n/c", 5)  # type: ignore[attr-defined]
+    assert claim is not None
+    assert (claim.owner, claim.lease_epoch) == ("u/n/c", 5)
 
 
 async def test_a_link_that_is_not_there_is_unknown(at_work: Passes, cluster: HandMade) -> None:
