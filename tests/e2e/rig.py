@@ -6,15 +6,17 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import redis
 
 from lab import labs
+from lab.canary import Canary
 from lab.controlplane import ControlPlane, KubectlError
 from lab.demo import without_deployment
 from lab.machine import LabError
-from lab.operator import ROOT, OperatorProcess
+from lab.operator import NAMES, ROOT, OperatorProcess
 from lab.seed import NAMESPACE, seed_cluster, seed_secrets
 
 NAME = "redis-cluster"
@@ -32,6 +34,7 @@ class Rig:
         cp.apply(ROOT / "crds")
         cp.apply(without_deployment(cp))
         self.operator = OperatorProcess(cp, settings=FAST_RESYNC)
+        self.canary = Canary(self.password, lab, operator_logs(cp), self.told)
 
     # ---- the resource ------------------------------------------------------------------------------------------------
 
@@ -85,6 +88,7 @@ class Rig:
 
     def delete(self, namespace: str = NAMESPACE, seconds: float = 30) -> float:
         """Delete the resource and wait until it is gone; how long that took, in seconds."""
+        self.canary.search_texts()
         started = time.monotonic()
         self.cp.kubectl(
             "delete",
@@ -101,6 +105,7 @@ class Rig:
     def forget(self) -> None:
         """Stop the operator and remove every resource, whoever holds it."""
         self.operator.kill()
+        self.canary.search_texts()
         for item in self.cp.get("rsc", "-A")["items"]:
             namespace = item["metadata"]["namespace"]
             where = ("rsc", item["metadata"]["name"], "-n", namespace)
@@ -111,7 +116,16 @@ class Rig:
                 if "NotFound" not in str(error):
                     raise
 
+    def told(self) -> dict[str, str]:
+        """What the operator tells through the API server: Events, and the resources with their status."""
+        return {kind: json.dumps(self.cp.get(kind, "-A")) for kind in ("events", "rsc", "leases")}
+
     # ---- the hosts ---------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Bare hosts again; what is on them is searched for the password before."""
+        self.canary.search_hosts()
+        self.lab.reset()
 
     def redis(self, host: str) -> redis.Redis:
         """A client of the redis on a host, as an application has it."""
@@ -133,6 +147,11 @@ class Rig:
                 return str(client.execute_command("ROLE")[0])
         except redis.exceptions.RedisError:
             return ""
+
+
+def operator_logs(cp: ControlPlane) -> tuple[Path, ...]:
+    """The log files of all operator processes there may be."""
+    return tuple(cp.daemons.directory / f"{name}.log" for name in NAMES)
 
 
 def condition(status: Status, kind: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_killed_after_any_one_step_of_the_install(bare: Rig, tmp_path: Path) -> 
     assert total > 30
     for number in range(1, total + 1):
         bare.forget()
-        bare.lab.reset()
+        bare.reset()
         bare.declare()
         dying = accident(bare, "kill", str(number), tmp_path / str(number))
         dying.start("e2e.dying")

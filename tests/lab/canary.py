@@ -20,7 +20,7 @@ from lab.hosts import Host
 from lab.labs import Lab
 
 _EVERY = 0.02  # seconds between two looks at the process list
-_ALL_EVERY = 10  # looks: old processes may change their command line too, but seldom
+_ALL_EVERY = 50  # looks: old processes may change their command line too, but seldom
 _YOUNG = 0.3  # seconds: a process is looked at again and again until its exec is surely behind it
 
 # Where people and logs look; the data of redis itself is not searched. Patterns come on stdin, never in argv.
@@ -48,25 +48,52 @@ class Canary:
     files: tuple[Path, ...] = ()
     texts: Callable[[], Mapping[str, str]] | None = None
     processes: set[str] = field(default_factory=set)
+    seen: list[str] = field(default_factory=list)  # by earlier searches
     _since: dict[str, float] = field(default_factory=dict, repr=False)  # by pid, when it was first seen
     _looks: int = 0
 
     def findings(self) -> list[str]:
-        """Every place where it shows, as a sentence."""
-        found = sorted(self.processes)
-        for host in self.lab.hosts:
-            if host.on:
-                found += self._on(host)
+        """Every place where it shows or was seen, as a sentence."""
+        self.search_hosts()
+        self.search_texts()
+        return list(dict.fromkeys([*sorted(self.processes), *self.seen]))
+
+    def search_hosts(self) -> None:
+        """Search the hosts now, as before they are reset."""
+        for found in self.lab.at_once(self._on, [host for host in self.lab.hosts if host.on]):
+            self.seen += found
+
+    def search_texts(self) -> None:
+        """Search the files on this machine and the texts now, as before something of them is removed."""
         for file in self.files:
-            found += self._in(str(file), file.read_text(errors="replace"))
+            if file.exists():
+                self.seen += self._in(str(file), file.read_text(errors="replace"))
         for name, text in (self.texts() if self.texts else {}).items():
-            found += self._in(name, text)
-        return found
+            self.seen += self._in(name, text)
 
     @property
     def patterns(self) -> tuple[str, str]:
         """The word and its base64."""
         return (self.secret, base64.b64encode(self.secret.encode()).decode())
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look at the processes inside, search all at the end; AssertionError with every place where it showed."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(_EVERY):
+                self.look_at_processes()
+
+        looker = threading.Thread(target=look, daemon=True)
+        looker.start()
+        try:
+            yield
+        finally:
+            over.set()
+            looker.join()
+        found = self.findings()
+        assert not found, "the secret shows:\n" + "\n".join(found)
 
     def look_at_processes(self) -> None:
         """One look at the process list."""
@@ -117,21 +144,8 @@ def canary(
     `files` are logs on this machine, `texts()` names what else is searched at the end: Events, status, a log.
     """
     bird = Canary(secret, lab, files, texts)
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(_EVERY):
-            bird.look_at_processes()
-
-    looker = threading.Thread(target=look, daemon=True)
-    looker.start()
-    try:
+    with bird.watching():
         yield bird
-    finally:
-        over.set()
-        looker.join()
-    found = bird.findings()
-    assert not found, "the secret shows:\n" + "\n".join(found)
 
 
 def _is_shutdown(text: bytes, pid: str) -> bool:
