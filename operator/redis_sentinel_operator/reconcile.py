@@ -71,7 +71,7 @@ async def reconcile(this: Pass) -> Outcome:
         verdict = _judge(this, facts)
     if todo is None:
         verdict = await _begin_bootstrap(this, facts, verdict)
-        todo = plan(this.desired, facts, verdict, PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim))
+        todo = _plan(this, facts, verdict)
     refusal = this.refusal or todo.refusal
     results: tuple[StepResult, ...] = ()
     halted = ""
@@ -117,9 +117,16 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
     return held_up(this.desired, lacking, {host: each.message for host, each in failures.items()})
 
 
+def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
+    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim)
+    return plan(this.desired, facts, verdict, context)
+
+
 async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
     """Store which master a bare cluster gets before anything is done: a killed operator must resume with the same."""
     if verdict.situation is not Situation.BARE or this.hands_off or this.interrupted(facts.at):
+        return verdict
+    if _plan(this, facts, verdict).refusal is not None:
         return verdict
     if this.board.bootstrap is None:
         this.board.begin_bootstrap(uuid.uuid4().hex, this.desired.initial_master)

@@ -17,6 +17,7 @@ import pytest
 
 from e2e.rig import NAME, Rig, condition
 from lab.faults import cut_off
+from lab.hosts import Host
 from lab.observe import untouched
 from lab.seed import NAMESPACE, seed_cluster, seed_secrets
 
@@ -26,7 +27,7 @@ Trouble = Callable[[Rig], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """One mistake: how it is made, and the condition that names it. In `message` {address} is redis_slave02's."""
+    """One mistake: how it is made, and the condition that names it. `message` is filled in by `_values`."""
 
     condition: str
     reason: str
@@ -110,6 +111,17 @@ def port_taken(rig: Rig) -> Iterator[None]:
 
 
 @contextmanager
+def no_repository(rig: Rig) -> Iterator[None]:
+    """redis_slave02 has no repository."""
+    host = rig.lab["redis_slave02"]
+    host.run("mkdir /root/repos && mv /etc/yum.repos.d/* /root/repos")
+    try:
+        yield
+    finally:
+        host.run("mv /root/repos/* /etc/yum.repos.d && rmdir /root/repos")
+
+
+@contextmanager
 def foreign_data(rig: Rig) -> Iterator[None]:
     """Somebody's dump lies on redis_slave02."""
     host = rig.lab["redis_slave02"]
@@ -120,43 +132,176 @@ def foreign_data(rig: Rig) -> Iterator[None]:
         host.run("rm -rf /var/lib/redis")
 
 
+ALL = "Hosts redis_master01, redis_slave01, redis_slave02 and redis_slave03: "
+ONE = "Host redis_slave02 ({address}:22): "
+SECRET = "The Secret {name} in namespace redis ({field}) "
+CREATE = "kubectl -n redis create secret generic "
+NOT_LET_IN = (
+    "user {user} is not let in with the key ssh-ed25519 {key}; put the public key into that user's "
+    "~/.ssh/authorized_keys (it and its folders writable for that user only), or correct the Secret or spec.ssh.user; "
+    "sshd's log on the host has the reason. Nothing is changed there until then."
+)
+NOT_USABLE = (
+    "The password of spec.auth.passwordSecretRef cannot be used: it has {what} in it. Sentinel keeps it unquoted in "
+    "its file. Choose one of letters, digits and !#$%&()*+,./:;<=>?@[]^_{{|}}~-."
+)
+USER: dict[str, Any] = {"secretRef": {"name": "redis-ssh"}}
+
+
+def _said(template: str, **values: str) -> str:
+    """A message in which these values are filled in, and the others are left for later."""
+    for name, value in values.items():
+        template = template.replace("{" + name + "}", value)
+    return template
+
+
 CASES: dict[str, Case] = {
-    "no ssh secret": Case("CredentialsInSync", "SecretMissing", "", secrets=no_ssh_secret),
-    "no password secret": Case("CredentialsInSync", "SecretMissing", "", secrets=no_password_secret),
-    "secret of another type": Case("CredentialsInSync", "SecretWrongType", "", secrets=opaque),
-    "password with a blank": Case("CredentialsInSync", "PasswordNotUsable", "", secrets=password("pass word")),
-    "password with a quote": Case("CredentialsInSync", "PasswordNotUsable", "", secrets=password("pass'word")),
-    "wrong key": Case("HostsReachable", "AuthenticationFailed", "", secrets=other_key),
-    "unknown host key": Case("HostsReachable", "HostKeyUnknown", "", secrets=no_known_host),
-    "changed host key": Case("HostsReachable", "HostKeyChanged", "", secrets=changed_host_key),
-    "host down": Case("HostsReachable", "HostUnreachable", "", trouble=lambda rig: cut_off(rig.lab["redis_slave02"])),
+    "no ssh secret": Case(
+        "CredentialsInSync",
+        "SecretMissing",
+        _said(SECRET, name="redis-ssh", field="spec.ssh.secretRef")
+        + f"does not exist. Nothing is changed without it. Create it: `{CREATE}redis-ssh --type=kubernetes.io/ssh-auth "
+        "--from-file=ssh-privatekey=id_ed25519 --from-file=known_hosts=known_hosts`.",
+        secrets=no_ssh_secret,
+    ),
+    "no password secret": Case(
+        "CredentialsInSync",
+        "SecretMissing",
+        _said(SECRET, name="redis-auth", field="spec.auth.passwordSecretRef")
+        + f"does not exist. Nothing is changed without it. Create it: `{CREATE}redis-auth "
+        "--type=kubernetes.io/basic-auth --from-file=password=password-file`.",
+        secrets=no_password_secret,
+    ),
+    "secret of another type": Case(
+        "CredentialsInSync",
+        "SecretWrongType",
+        _said(SECRET, name="redis-auth", field="spec.auth.passwordSecretRef")
+        + "is of type Opaque, not kubernetes.io/basic-auth, so it is not read. Create it anew with that type, or say "
+        "that it is meant for the operator: `kubectl -n redis label secret redis-auth "
+        "redis-sentinel-operator.io/use=true`.",
+        secrets=opaque,
+    ),
+    "password with a blank": Case(
+        "CredentialsInSync",
+        "PasswordNotUsable",
+        _said(NOT_USABLE, what="white space"),
+        secrets=password("pass word"),
+    ),
+    "password with a quote": Case(
+        "CredentialsInSync", "PasswordNotUsable", _said(NOT_USABLE, what="a quote"), secrets=password("pass'word")
+    ),
+    "wrong key": Case(
+        "HostsReachable",
+        "AuthenticationFailed",
+        ALL + _said(NOT_LET_IN, user="root", key="{stranger}"),
+        secrets=other_key,
+    ),
+    "unknown host key": Case(
+        "HostsReachable",
+        "HostKeyUnknown",
+        ONE + "the Secret's known_hosts has no key of it; compare and add the lines that "
+        "`ssh-keyscan -t ed25519,ecdsa,rsa {address}` prints. Nothing is sent to a host that cannot be told apart from "
+        "another.",
+        secrets=no_known_host,
+    ),
+    "changed host key": Case(
+        "HostsReachable",
+        "HostKeyChanged",
+        ONE + "it shows the key ssh-ed25519 {shown}, but the Secret's known_hosts says ssh-ed25519 {known}; if the "
+        "host was set up anew, replace its lines by what `ssh-keyscan -t ed25519,ecdsa,rsa {address}` prints; if not, "
+        "somebody may answer in its place. Nothing is sent to a host with another key.",
+        secrets=changed_host_key,
+    ),
+    "host down": Case(
+        "HostsReachable",
+        "HostUnreachable",
+        ONE + "the TCP connection was not finished in time (5 s). The operator tries again by itself. Check that the "
+        "machine is up, that address and port are right, and that its sshd can be reached from the operator's node.",
+        trouble=lambda rig: cut_off(rig.lab["redis_slave02"]),
+    ),
     "wrong user": Case(
         "HostsReachable",
         "AuthenticationFailed",
-        "",
-        spec={"ssh": {"secretRef": {"name": "redis-ssh"}, "user": "nobody1"}},
+        ALL + _said(NOT_LET_IN, user="nobody1", key="{own}"),
+        spec={"ssh": USER | {"user": "nobody1"}},
     ),
     "no sudo": Case(
         "HostsReachable",
         "SudoRefused",
-        "",
-        spec={"ssh": {"secretRef": {"name": "redis-ssh"}, "user": "plain", "sudo": True}},
+        ALL + "sudo does not let user plain become root without a password (sudo: a password is required); `plain "
+        "ALL=(root) NOPASSWD: ALL` and `Defaults:plain !requiretty` in /etc/sudoers.d/redis-sentinel-operator make it "
+        "work. Nothing is changed there until then.",
+        spec={"ssh": USER | {"user": "plain", "sudo": True}},
         trouble=user_without_sudo,
     ),
     "package in no repository": Case(
-        "PreflightPassed", "PackageNotFound", "", spec={"package": {"version": "9.9.9-1.el7"}}
+        "PreflightPassed",
+        "PackageNotFound",
+        ALL + "no enabled repository (epel) has redis-9.9.9-1.el7. Nothing is changed on any host. Add a repository that has it to the yum configuration "
+        "there, or correct spec.package.",
+        spec={"package": {"version": "9.9.9-1.el7"}},
     ),
-    "port taken": Case("PreflightPassed", "PortTaken", "", trouble=port_taken),
-    "foreign data": Case("PreflightPassed", "ForeignData", "", trouble=foreign_data),
-    "not supported yet": Case("ConfigInSync", "NotSupportedYet", "", spec={"redis": {"config": {"maxmemory": "1gb"}}}),
+    "package in no repository of one host": Case(
+        "PreflightPassed",
+        "PackageNotFound",
+        "Host redis_slave02 ({address}): no enabled repository (there is none) has redis. Nothing is changed on any host. Add a "
+        "repository that has it to the yum configuration there, or correct spec.package.",
+        trouble=no_repository,
+    ),
+    "port taken": Case(
+        "PreflightPassed",
+        "PortTaken",
+        "Port 6379 of redis_slave02 is taken by python3 (process {squatter}). Nothing is started there. Stop what "
+        "listens there.",
+        trouble=port_taken,
+    ),
+    "foreign data": Case(
+        "PreflightPassed",
+        "ForeignData",
+        "This resource did not make what is on redis_slave02: data in /var/lib/redis/dump.rdb. Nothing is changed on "
+        "any host. If it is to be taken over, start its sentinels with master name redis-cluster; if it may go, remove "
+        "it from the host.",
+        trouble=foreign_data,
+    ),
+    "not supported yet": Case(
+        "ConfigInSync",
+        "NotSupportedYet",
+        "spec.redis.config.maxmemory is not supported yet; remove it and set it on the hosts yourself",
+        spec={"redis": {"config": {"maxmemory": "1gb"}}},
+    ),
 }
+
+
+def _values(rig: Rig) -> dict[str, str]:
+    """What differs from lab to lab: redis_slave02's address and keys, the SSH keys, the process on its port."""
+    host, keys = rig.lab["redis_slave02"], rig.lab.private_key.parent
+    first = rig.lab["redis_slave01"]
+    squatter = host.run("systemctl show -p MainPID squatter", check=False).stdout.strip()
+    return {
+        "address": host.address,
+        "own": _fingerprint(Path(f"{rig.lab.private_key}.pub").read_text()),
+        "stranger": _fingerprint(Path(keys / "stranger.pub").read_text()) if (keys / "stranger.pub").exists() else "",
+        "shown": _fingerprint(_ed25519(host)),
+        "known": _fingerprint(_ed25519(first)),
+        "squatter": squatter.removeprefix("MainPID="),
+    }
+
+
+def _ed25519(host: Host) -> str:
+    line = next(line for line in host.known_hosts().splitlines() if " ssh-ed25519 " in line)
+    return line.partition(" ")[2]
+
+
+def _fingerprint(public: str) -> str:
+    told = subprocess.run(["ssh-keygen", "-lf", "-"], input=public, capture_output=True, text=True, check=True)
+    return told.stdout.split()[1]
 
 
 @pytest.fixture(scope="module")
 def hosts(rig: Rig) -> Rig:
     """Bare hosts for all cases: none of them changes anything."""
     rig.forget()
-    rig.lab.reset()
+    rig.reset()
     rig.operator.start()
     return rig
 
@@ -179,8 +324,9 @@ def test_it_is_said_and_nothing_is_changed(hosts: Rig, name: str) -> None:
             status = hosts.wait(lambda s: condition(s, case.condition).get("reason") == case.reason, case.reason, 60)
             told = condition(status, case.condition)
             assert told["status"] == "False"
-            assert told["message"] == case.message.format(address=hosts.lab["redis_slave02"].address)
+            assert told["message"] == case.message.format(**_values(hosts))
             assert condition(status, "Ready")["status"] == "False"
+            assert "bootstrap" not in status, "the set-up was not begun"
         finally:
             hosts.delete()
             hosts.cp.kubectl("delete", "secret", "-n", NAMESPACE, "--all")

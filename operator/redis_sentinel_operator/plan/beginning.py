@@ -39,6 +39,8 @@ def held_up(desired: Desired, lacking: Mapping[str, str], unsure: Mapping[str, s
     `lacking` says by host name what no repository has, `unsure` what could not be found out.
     """
     if lacking:
-        message = say("PackageNotFound", detail=f"{told(desired, lacking)}. Nothing is changed on any host.")
+        at = {host.name: host.address for host in desired.hosts}
+        troubles = {name: f"host {name} ({at[name]}): {said}" for name, said in lacking.items()}
+        message = say("PackageNotFound", detail=f"{told(desired, troubles)}. Nothing is changed on any host.")
         return Plan(refusal=Refusal(PREFLIGHT, "PackageNotFound", message))
     return Plan(waiting=(told(desired, unsure),)) if unsure else None
