@@ -64,6 +64,7 @@ class Board:
         self._report: Report | None = None
         self._published_at = ""  # when the present master was put into status, "" when no switch was seen
         self._deleting = False
+        self._read_at = float("-inf")
         self._answered: set[str] = set()
         self._down_since = _moment(self._status.master.withdrawn_since if self._status.master else None)
         if self._status.phase is None:
@@ -115,8 +116,18 @@ class Board:
         """Wait until what is there now is stored. Raises ObjectReplaced when it never will be."""
         await self._writer.flush()
 
-    def confirm(self, master: Mastership, observed: Sentinels, desired: Desired | None = None) -> None:
-        """Take over who is master; `observed` is what the sentinels answered in the reading it was judged from."""
+    def confirm(
+        self, master: Mastership, observed: Sentinels, desired: Desired | None = None, at: float | None = None
+    ) -> None:
+        """Take over who is master; `observed` is what the sentinels answered in the reading it was judged from.
+
+        `at` is time.monotonic() when that reading began: what was read before a reading that is told already tells
+        nothing any more (a slow host holds a pass up while the fast path sees the switch).
+        """
+        if at is not None:
+            if at < self._read_at:
+                return
+            self._read_at = at
         self._master, self._sentinels = master, observed
         self._desired = desired or self._desired
         self._track_down(master)
@@ -158,6 +169,11 @@ class Board:
                 plan=_plan_items(report.plan) if desired.management == "Observe" else (),
             )
         self._refresh()
+
+    def failed(self, sentence: str) -> None:
+        """Tell of a pass that came to no report at all: what stands in status may be old."""
+        self._update(message=sentence)
+        self._store()
 
     def begin_bootstrap(self, bootstrap_id: str, master: str) -> None:
         """Note that a bootstrap begins; to be flushed before the first thing is done."""

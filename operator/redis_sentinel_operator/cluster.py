@@ -66,12 +66,14 @@ class Cluster:
         self._board: Board | None = None
         self._listening: Listening | None = None
         self._ending = False
+        self._changed = False
         self._failures = 0
         self._sentence = ""
         self._unchanged = 0
 
-    def wake(self, why: str) -> None:
-        """Ask for a pass now."""
+    def wake(self, why: str, *, changed: bool = False) -> None:
+        """Ask for a pass now; `changed`: the resource itself was, so that a pass under way begins nothing more."""
+        self._changed |= changed
         self._why = why
         self._woken.set()
 
@@ -159,6 +161,7 @@ class Cluster:
     async def _loop(self) -> None:
         while True:
             self._woken.clear()
+            self._changed = False
             self._services.metrics.beat(str(self.ref))
             started = time.monotonic()
             outcome = await self._one_pass()
@@ -182,7 +185,12 @@ class Cluster:
         except Exception:
             log.exception("%s: a pass failed for a reason that is a mistake of the operator", self.ref)
             outcome = Outcome("the pass failed by a mistake of the operator; its log has the details", -1.0)
-        self._failures = self._failures + 1 if outcome is not None and outcome.requeue_after < 0 else 0
+        else:
+            self._failures = self._failures + 1 if outcome is not None and outcome.requeue_after < 0 else 0
+            return outcome
+        self._failures += 1
+        if self._board:
+            self._board.failed(outcome.sentence)
         return outcome
 
     async def _reconcile(self) -> Outcome | None:
@@ -227,8 +235,7 @@ class Cluster:
         if after is not None and before is not None and before.address != after.address:
             listening.note_switch(before)
         if act is not None:
-            done = "Done" if adopt and outcome.requeue_after >= 0 else "Refused"
-            board.act(act.verb, act.arg, act.at, done, act.refused or outcome.sentence)
+            _answer(board, desired, act, outcome)
         return outcome
 
     def _guard(self) -> Guard:
@@ -241,7 +248,9 @@ class Cluster:
             return "the resource is being deleted or the operator stops"
         if not self._services.lease.fresh():
             return "the operator's Lease could not be renewed in time: nothing is changed until it is"
-        if self._listening and self._listening.disturbed_at > since:
+        if self._changed:
+            return "the resource was changed since this pass began"
+        if self._listening and max(self._listening.disturbed_at, self._listening.switched_at) > since:
             return "a sentinel reported something since the hosts were read"
         return None
 
@@ -281,3 +290,15 @@ class Cluster:
         delay = min(outcome.requeue_after * 1.2 ** min(self._unchanged, 50), self._settings.resync)
         spread = delay * self._settings.resync_jitter
         return delay + random.uniform(-spread, spread)  # noqa: S311 - spreads load, no secret
+
+
+def _answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
+    """Answer an act, unless the pass was stopped before it could do anything: then the next one does it."""
+    if act.refused:
+        board.act(act.verb, act.arg, act.at, "Refused", act.refused)
+    elif desired.management != "Full":
+        message = f"management is {desired.management}: nothing is changed on any host"
+        board.act(act.verb, act.arg, act.at, "Refused", message)
+    elif outcome.changed or not outcome.halted:
+        result = "Done" if outcome.requeue_after >= 0 else "Refused"
+        board.act(act.verb, act.arg, act.at, result, outcome.sentence)

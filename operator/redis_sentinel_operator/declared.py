@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis_sentinel_operator.api.desired import (
@@ -55,7 +55,9 @@ async def read_declared(
         credentials = _credentials(keys)
         desired = resolve(body, await _password(kube, body["metadata"]["namespace"], spec))
     except SpecRefused as refused:
-        return Declared(desired, credentials, _refusal(refused))
+        # The refused generation is observed as well: else `kubectl wait` and GitOps tools wait for it for ever.
+        seen = desired and replace(desired, generation=int(body["metadata"]["generation"]))
+        return Declared(seen, credentials, _refusal(refused))
     try:
         refuse_unsupported(body, spec, members or {})
     except SpecRefused as refused:

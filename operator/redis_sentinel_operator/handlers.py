@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 class Wakeable(Protocol):
     """What `wake` needs of a cluster."""
 
-    def wake(self, why: str) -> None:
-        """Ask for a pass now."""
+    def wake(self, why: str, *, changed: bool = False) -> None:
+        """Ask for a pass now; `changed`: the resource itself was."""
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ def wake(shared: Live, body: Mapping[str, Any]) -> None:
         return
     first, shared.seen = shared.seen is None, seen
     if shared.cluster is not None and not first:
-        shared.cluster.wake("the resource changed")
+        shared.cluster.wake("the resource changed", changed=True)
 
 
 def _live(memo: kopf.Memo) -> Live:

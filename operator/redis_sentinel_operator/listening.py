@@ -47,13 +47,13 @@ class Listening:
         self._desired, self._links = desired, links
         wanted = {host.name: host for host in desired.sentinel_hosts}
         for name, (link, task) in list(self._tasks.items()):
-            if name not in wanted or links.get(name) is not link or renamed:
+            if name not in wanted or links.get(name) is not link or renamed or task.done():
                 await _end(task)
                 del self._tasks[name]
         for name, host in wanted.items():
             if name not in self._tasks and name in links:
                 self._tasks[name] = (links[name], self._start(host, links[name], desired))
-        if self._fast is None:
+        if self._fast is None or self._fast.done():
             self._fast = asyncio.create_task(self._fast_path(), name=f"fast path of {desired.ref}")
 
     async def close(self) -> None:
@@ -103,6 +103,7 @@ class Listening:
         desired, links = self._desired, self._links
         if desired is None:
             return
+        began = time.monotonic()
         sentinels = await read_sentinels(desired, links, self._settings)
         name = candidate(desired, sentinels)
         redis = {name: await read_redis(desired, links[name], self._settings)} if name is not None else {}
@@ -110,7 +111,7 @@ class Listening:
         found: Mastership = mastership(desired, sentinels, redis, before)
         if not isinstance(found, Confirmed) and all(isinstance(fact, Unknown) for fact in sentinels.values()):
             return  # nobody could be asked: the next pass says so, with reasons
-        self._board.confirm(found, sentinels, desired)
+        self._board.confirm(found, sentinels, desired, began)
         if isinstance(found, Confirmed) and (before is None or before.address != found.address):
             self.note_switch(before)
             self._wake(f"{found.host} is master")

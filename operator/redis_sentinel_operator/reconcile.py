@@ -11,6 +11,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -20,19 +21,21 @@ from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.connect.link import HostLink
-from redis_sentinel_operator.errors import ConnectError, OperatorError
+from redis_sentinel_operator.errors import ConnectError, NotOurHost, OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
-from redis_sentinel_operator.model.step import InstallPackage, Plan, Step
+from redis_sentinel_operator.model.step import Impact, InstallPackage, Plan, Step
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.settings import Settings
+
+NOT_OURS = "HostClaimedByAnother"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,13 @@ async def reconcile(this: Pass) -> Outcome:
     """Run one pass and publish its report; return what it decided and when the next is due."""
     facts = await gather(this.desired, this.links, this.settings)
     verdict = _judge(this, facts)
-    this.board.confirm(verdict.master, _sentinels(facts), this.desired)
+    this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     packages = _packages_to_ask_for(this, facts, verdict)
     todo = await _ask_for_packages(this, packages)
     if packages and todo is None:  # that took its time: begin on what is true now
         facts = await gather(this.desired, this.links, this.settings)
         verdict = _judge(this, facts)
+        this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     if todo is None:
         verdict = await _begin_bootstrap(this, facts, verdict)
         todo = _plan(this, facts, verdict)
@@ -77,11 +81,14 @@ async def reconcile(this: Pass) -> Outcome:
     halted = ""
     if not this.hands_off and refusal is None:
         results, halted = await _carry_out(this, facts, verdict, todo)
-        verdict = _complete_bootstrap(this, facts, verdict, todo)
+        verdict = _complete_bootstrap(this, facts, verdict)
     sentence = _sentence(this, todo, results, halted, refusal)
     this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
     return Outcome(
-        sentence, _requeue(this, verdict, todo, results, refusal), changed=any(result.ok for result in results)
+        sentence,
+        _requeue(this, verdict, todo, results, refusal),
+        changed=any(result.ok for result in results),
+        halted=bool(halted),
     )
 
 
@@ -134,11 +141,11 @@ async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) ->
     return _judge(this, facts)
 
 
-def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> Verdict:
+def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
     """Note the end of our bootstrap; from there on the cluster is alive, which is judged anew."""
     record = this.board.bootstrap
-    works = isinstance(verdict.master, Confirmed) and verdict.quorum.ok and verdict.replication.ok
-    if record is None or record.completed_at or not todo.settled or not works:
+    works = verdict.quorum.reason == "QuorumReached" and verdict.replication.ok
+    if record is None or record.completed_at or not works or not isinstance(verdict.master, Confirmed):
         return verdict
     this.board.complete_bootstrap()
     return _judge(this, facts)
@@ -149,22 +156,31 @@ async def _carry_out(
 ) -> tuple[tuple[StepResult, ...], str]:
     """Do the steps stage by stage, hosts of a stage at the same time; the first failure or refusal ends the round.
 
+    In a living cluster a host on which a step fails is left out of the rest instead: a replica that never starts must
+    not keep a stopped sentinel elsewhere from being started. Another owner ends every round.
+
     Returns what was done, and why the rest was not begun ("" when all was).
     """
+    apart = verdict.situation is Situation.ALIVE
     results: list[StepResult] = []
     halted: list[str] = []
+    failed: set[str] = set()
 
     async def one_host(steps: Iterable[Step]) -> None:
         for step in steps:
-            if halted:
+            if halted or step.host in failed:
                 return
+            with suppress(OperatorError):  # what must be waited for is waited for before the needs are asked
+                await this.links[step.host].connect()
             reason = _may_not(this, facts, verdict, step)
             if reason:
                 halted.append(reason)
                 return
             result = await _do(this, step)
             results.append(result)
-            if not result.ok:
+            if not result.ok and apart and result.step.impact < Impact.RESTART and result.reason != NOT_OURS:
+                failed.add(step.host)
+            elif not result.ok:
                 halted.append(result.message)
 
     ordered = sorted(todo.steps, key=lambda step: step.stage)
@@ -193,6 +209,8 @@ async def _do(this: Pass, step: Step) -> StepResult:
     started = time.monotonic()
     try:
         result = await execute(step, this.links[step.host], this.desired, this.guard, this.settings)
+    except NotOurHost as error:
+        result = StepResult(step, False, str(error), time.monotonic() - started, NOT_OURS)
     except OperatorError as error:
         result = StepResult(step, False, str(error), time.monotonic() - started)
     logs.audit(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.rig import NAME, Rig, condition, is_healthy, master
+from e2e.test_adopt import manage
 from lab.faults import cut_off
 from lab.observe import untouched
 from lab.operator import OperatorProcess
@@ -41,7 +42,7 @@ def test_a_second_resource_with_the_same_hosts_changes_nothing(seed: Rig, alone:
 @pytest.mark.timeout(240)
 def test_adopt_claim_takes_the_hosts_over(seed: Rig, alone: Rig) -> None:
     first = master(seed.status())
-    _manage(seed, '"Paused"')
+    manage(seed, '"Paused"')
     seed.wait(lambda s: s.get("phase") == "Paused", "the first one paused")
     seed.declare(OTHER)
     seed.wait(lambda s: s.get("phase") == "Blocked", "the second one blocked", 60, OTHER)
@@ -52,7 +53,7 @@ def test_adopt_claim_takes_the_hosts_over(seed: Rig, alone: Rig) -> None:
     assert [(each["verb"], each["result"]) for each in status["acts"]] == [("adopt-claim", "Done")]
     assert master(status) == first
     seed.cp.kubectl("delete", "rsc", NAME, "-n", OTHER, "--timeout=20s")
-    _manage(seed, "null")  # Full again; the claim was given up with the other resource
+    manage(seed, "null")  # Full again; the claim was given up with the other resource
     seed.wait_healthy()
 
 
@@ -126,11 +127,6 @@ def test_a_namespace_goes_with_its_secrets_gone_first(seed: Rig) -> None:
     assert [host.run("systemctl is-active redis").stdout.strip() for host in seed.lab] == ["active"] * 4
     seed.declare()
     seed.wait_healthy()
-
-
-def _manage(rig: Rig, how: str) -> None:
-    spec = f'{{"spec":{{"management":{how}}}}}'
-    rig.cp.kubectl("patch", "rsc", NAME, "-n", "redis", "--type=merge", "-p", spec)
 
 
 def _identity(rig: Rig) -> str:

@@ -18,7 +18,7 @@ class Sleeper:
     def __init__(self) -> None:
         self.woken = 0
 
-    def wake(self, why: str) -> None:
+    def wake(self, why: str, *, changed: bool = False) -> None:
         self.woken += 1
 
 

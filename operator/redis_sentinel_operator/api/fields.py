@@ -63,6 +63,8 @@ def _clipped(limit: int) -> BeforeValidator:
     """What is longer is cut, with an ellipsis: one long message must not make the API server refuse a whole status."""
 
     def clip(value: object) -> object:
+        if isinstance(value, str):  # a file name of a host may hold what is no UTF-8, and JSON could not carry it
+            value = value.encode("utf-8", "replace").decode()
         return value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
 
     return BeforeValidator(clip)

@@ -45,3 +45,4 @@ class Outcome:
     sentence: str
     requeue_after: float
     changed: bool = False
+    halted: bool = False

@@ -1,0 +1,76 @@
+"""A cluster that runs already, made by hand: shown, followed, then taken over as it runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.rig import NAME, Rig, is_healthy, master
+from lab.hosts import Host
+from lab.observe import untouched
+from lab.seedcluster import make_by_hand
+
+
+def manage(rig: Rig, how: str) -> None:
+    """Set spec.management (JSON: a string, or null for the default)."""
+    spec = f'{{"spec":{{"management":{how}}}}}'
+    rig.cp.kubectl("patch", "rsc", NAME, "-n", "redis", "--type=merge", "-p", spec)
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_made_by_hand_is_shown_followed_and_adopted(bare: Rig) -> None:
+    make_by_hand(bare.lab, password=bare.password)
+    before = pids(bare)
+    with untouched(*bare.lab.hosts):
+        bare.declare(management="Observe")
+        bare.operator.start()
+        status = bare.wait(lambda s: s.get("phase") == "Observing" and master(s), "the cluster shown", 60)
+        assert master(status) == "redis_master01"
+        assert (status["ready"], status["replicas"], status["sentinels"]) == ("4/4", "3/3", "3/3")
+        assert {item["host"] for item in status["plan"]} == {host.name for host in bare.lab}
+        assert all(item["what"] and item["why"] and item["impact"] == "None" for item in status["plan"])
+    assert not bare.operator.audit()
+
+    with bare.sentinel("redis_slave02") as sentinel:
+        sentinel.execute_command("SENTINEL", "FAILOVER", "redis-cluster")
+    status = bare.wait(lambda s: master(s) not in ("", "redis_master01"), "the switch that a person asked for", 30)
+    assert [(e["from"], e["to"], e["cause"]) for e in status["failovers"]] == [
+        ("redis_master01", master(status), "Requested")
+    ]
+    bare.wait(lambda s: s["replicas"] == "3/3", "sentinel's own demotion of the old master", 60)
+
+    manage(bare, "null")
+    status = bare.wait(is_healthy, "adopted", 90)
+    assert "bootstrap" not in status, "a living cluster is adopted, not set up"
+    assert "plan" not in status
+    assert pids(bare) == before, "no redis and no sentinel was restarted"
+    assert bare.master_by_role() == [master(status)]
+    assert not [line for line in bare.operator.audit() if "start" in line["what"].split()[0]]
+
+
+@pytest.mark.timeout(120)
+def test_paused_changes_nothing_and_follows(seed: Rig) -> None:
+    manage(seed, '"Paused"')
+    seed.wait(lambda s: s.get("phase") == "Paused", "the pause")
+    host = seed.lab.replicas[0]
+    host.run("sed -i 's/^repl-timeout .*/repl-timeout 21/' /etc/redis.conf")
+    passes = _passes(seed)
+    with untouched(*seed.lab.hosts):
+        seed.operator.wait_until(lambda: _passes(seed) >= passes + 2, "two more passes", 60)
+        assert seed.status()["phase"] == "Paused"
+    manage(seed, "null")
+    seed.wait_healthy()
+    assert host.run("grep -c '^repl-timeout 60$' /etc/redis.conf").stdout.strip() == "1"
+
+
+def _passes(rig: Rig) -> int:
+    return sum("woken_by" in line for line in rig.operator.lines())
+
+
+def pids(rig: Rig) -> dict[str, tuple[int, ...]]:
+    """The process ids of redis and sentinel on each host."""
+    return {host.name: (_pid(host, "redis"), _pid(host, "redis-sentinel")) for host in rig.lab}
+
+
+def _pid(host: Host, unit: str) -> int:
+    said = host.run(f"systemctl show -p MainPID {unit}").stdout
+    return int(said.partition("=")[2])
