@@ -237,15 +237,15 @@ CASES: dict[str, Case] = {
     "package in no repository": Case(
         "PreflightPassed",
         "PackageNotFound",
-        ALL + "no enabled repository (epel) has redis-9.9.9-1.el7. Nothing is changed on any host. Add a repository that has it to the yum configuration "
-        "there, or correct spec.package.",
+        ALL + "no enabled repository (epel) has redis-9.9.9-1.el7. Nothing is changed on any host. Add a "
+        "repository that has it to the yum configuration there, or correct spec.package.",
         spec={"package": {"version": "9.9.9-1.el7"}},
     ),
     "package in no repository of one host": Case(
         "PreflightPassed",
         "PackageNotFound",
-        "Host redis_slave02 ({address}): no enabled repository (there is none) has redis. Nothing is changed on any host. Add a "
-        "repository that has it to the yum configuration there, or correct spec.package.",
+        "Host redis_slave02 ({address}): no enabled repository (there is none) has redis. Nothing is changed on any "
+        "host. Add a repository that has it to the yum configuration there, or correct spec.package.",
         trouble=no_repository,
     ),
     "port taken": Case(
