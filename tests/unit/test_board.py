@@ -225,6 +225,26 @@ def test_a_failover_back_to_the_same_address_is_a_switch(board: Board, clock: Cl
     assert board.document()["master"]["since"] == "2026-01-31T12:00:30Z"
 
 
+def test_a_reading_that_began_before_one_that_is_told_tells_nothing(board: Board) -> None:
+    """A slow host holds a pass up, the fast path sees the switch meanwhile: the old master must not come back."""
+    board.confirm(OLD, CALM, WHOLE, at=1.0)
+    board.confirm(NEW, SWITCHED, WHOLE, at=3.0)
+    after = board.document()
+    board.confirm(OLD, CALM, WHOLE, at=2.0)
+    assert board.document() == after
+    assert board.document()["master"]["host"] == S1
+
+
+def test_a_pass_that_came_to_no_report_is_said(healthy: Board) -> None:
+    healthy.failed("the API server refuses to show the Secret")
+    assert healthy.document()["message"] == "the API server refuses to show the Secret"
+
+
+def test_a_text_that_is_no_utf8_can_be_stored(healthy: Board) -> None:
+    healthy.failed("data in sauvegarde\udce9.rdb")
+    assert healthy.document()["message"] == "data in sauvegarde?.rdb"
+
+
 def test_an_epoch_that_fell_at_the_same_address_is_no_switch(board: Board, clock: Clock) -> None:
     healthy(board).confirm(NEW, SWITCHED)
     clock.seconds = 30
