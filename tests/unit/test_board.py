@@ -235,14 +235,16 @@ def test_a_reading_that_began_before_one_that_is_told_tells_nothing(board: Board
     assert board.document()["master"]["host"] == S1
 
 
-def test_a_pass_that_came_to_no_report_is_said(healthy: Board) -> None:
-    healthy.failed("the API server refuses to show the Secret")
-    assert healthy.document()["message"] == "the API server refuses to show the Secret"
+def test_a_pass_that_came_to_no_report_is_said(board: Board) -> None:
+    healthy(board)
+    board.failed("the API server refuses to show the Secret")
+    assert board.document()["message"] == "the API server refuses to show the Secret"
 
 
-def test_a_text_that_is_no_utf8_can_be_stored(healthy: Board) -> None:
-    healthy.failed("data in sauvegarde\udce9.rdb")
-    assert healthy.document()["message"] == "data in sauvegarde?.rdb"
+def test_a_text_that_is_no_utf8_can_be_stored(board: Board) -> None:
+    healthy(board)
+    board.failed("data in sauvegarde\udce9.rdb")
+    assert board.document()["message"] == "data in sauvegarde?.rdb"
 
 
 def test_an_epoch_that_fell_at_the_same_address_is_no_switch(board: Board, clock: Clock) -> None:
