@@ -84,7 +84,7 @@ def main() -> int:
             lab, cp, password = _bring_up(config, console, stack, keep)
             log = None if (on_node := os.environ.get("NODE") == "1") else _operator(cp)
             if on_node:
-                _pod(stack, cp, config)
+                _pod(stack, cp, config, keep)
             _show(Demo(console, lab, cp, password), log)
             if keep:
                 _how_to_look(console, cp, log)
@@ -125,11 +125,14 @@ def _operator(cp: ControlPlane) -> Path:
     return operator.log
 
 
-def _pod(stack: ExitStack, cp: ControlPlane, config: LabConfig) -> None:
+def _pod(stack: ExitStack, cp: ControlPlane, config: LabConfig, keep: bool) -> None:
     from lab.image import image_archive
     from lab.node import Node
 
-    node = stack.enter_context(Node(config, cp))
+    node = Node(config, cp)
+    node.start()
+    if not keep:
+        stack.callback(node.stop)
     node.load(image_archive())
     cp.apply(ROOT / "deploy")
     cp.kubectl("rollout", "status", f"deployment/{ACCOUNT}", "-n", ACCOUNT, "--timeout=120s", seconds=130)
