@@ -117,10 +117,11 @@ def _layer(path: Path, base: Path, family: Family, console: Console) -> None:
             "systemctl enable ssh firewalld cron systemd-networkd",
         )
         chroot(root, "ln -sf /lib/systemd/system/cron.service /etc/systemd/system/crond.service")
+        # console-getty is of a type that starts some seconds after the boot is over, into the middle of a test
         chroot(
             root,
             "systemctl mask systemd-networkd-wait-online.service systemd-resolved.service apt-daily.timer "
-            "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer",
+            "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer console-getty.service",
         )
 
 
