@@ -20,6 +20,7 @@ from lab.operator import NAMES, ROOT, OperatorProcess
 from lab.seed import NAMESPACE, seed_cluster, seed_secrets
 
 NAME = "redis-cluster"
+PLURAL = "redissentinelclusters"
 FAST_RESYNC = {"RSO_RESYNC": "12"}  # what nobody tells the operator is found five times sooner than by default
 Status = dict[str, Any]
 
@@ -56,8 +57,9 @@ class Rig:
         self.cp.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
 
     def body(self, namespace: str = NAMESPACE) -> dict[str, Any]:
-        """The resource as stored."""
-        found: dict[str, Any] = self.cp.get("redissentinelcluster", NAME, "-n", namespace)
+        """The resource as stored. Asked five times a second, so without kubectl: a start of it takes 0.1 s of CPU."""
+        stored = self.cp.raw(f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{namespace}/{PLURAL}/{NAME}")
+        found: dict[str, Any] = json.loads(stored) if stored else self.cp.get(PLURAL, NAME, "-n", namespace)
         return found
 
     def status(self, namespace: str = NAMESPACE) -> Status:

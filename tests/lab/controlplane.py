@@ -309,13 +309,13 @@ class ControlPlane:
         )
 
     def _ready(self) -> bool:
-        return self._raw("/readyz") is not None
+        return self.raw("/readyz") is not None
 
     def _controllers_work(self) -> bool:
         """A service account appears in `default`: what kube-controller-manager makes there, and Pods need."""
-        return self._raw("/api/v1/namespaces/default/serviceaccounts/default") is not None
+        return self.raw("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
-    def _raw(self, path: str) -> bytes | None:
+    def raw(self, path: str) -> bytes | None:
         """The body of a successful GET as the administrator; None for anything else."""
         user = json.loads(self.admin_kubeconfig.read_text())["users"][0]["user"]
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {user['token']}"})
