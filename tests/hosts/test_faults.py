@@ -10,6 +10,7 @@ import pytest
 from lab.faults import cut_off, fill_disk, freeze, hang_redis, hang_sentinel, hang_ssh, partition, power_cut
 from lab.hosts import Host
 from lab.labs import Lab
+from lab.processes import wait_until
 from lab.resp import Resp, RespError
 from lab.seedcluster import HandMade, make_by_hand
 from lab.ssh import ssh_banner
@@ -44,7 +45,7 @@ def test_a_host_that_is_cut_off_is_alone(cluster: HandMade) -> None:
         assert not reaches(other, master)
         assert not reaches(master, other)
         assert ping(master).startswith("NOAUTH")
-    assert reaches(other, master)
+    assert wait_until(lambda: reaches(other, master), 10.0)  # neighbours are looked for anew
     assert ssh_banner(master.address)
 
 

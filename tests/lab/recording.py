@@ -114,6 +114,8 @@ class Recorder:
         for thread in threads:
             thread.start()
         try:
+            if not wait_until(lambda: self.frames, 20.0):
+                raise LabError("the servers do not all answer: there is nothing to record")
             yield
         finally:
             ended.set()
@@ -129,6 +131,8 @@ class Recorder:
                 {name: probe.answer for name, probe in sentinels.items()},
                 {name: probe.answer for name, probe in redises.items()},
             ]
+            if not self.frames and any(None in answers.values() for answers in frame):
+                continue  # a capture begins when everybody has been heard
             if not self.frames or self.frames[-1][1:] != frame:
                 self.frames.append([round(1000 * (time.monotonic() - started)), *frame])
 

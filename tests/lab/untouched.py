@@ -36,7 +36,7 @@ done
 echo '== units'; systemctl list-units --no-legend --plain --full --type=service,timer,socket --state=active,failed |
   while read -r unit load active sub rest; do echo "$unit $active $sub"; done
 systemctl show -p Id -p MainPID -p ExecMainStartTimestampMonotonic '*.service' |
-  sed -n '/./{H;d};x;s/\n/ /g;p' | grep -v 'MainPID=0 '
+  sed -n '/./{H;$!d};x;s/\n/ /g;p' | grep -v 'MainPID=0 '
 echo '== enabled'; systemctl list-unit-files --no-legend --plain --state=enabled,enabled-runtime,masked
 echo '== firewall, runtime'; firewall-cmd --list-all-zones 2>&1
 echo '== firewall, permanent'; firewall-cmd --permanent --list-all-zones 2>&1
