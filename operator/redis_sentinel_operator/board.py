@@ -62,6 +62,7 @@ class Board:
         self._sentinels: Sentinels = {}
         self._desired: Desired | None = None
         self._report: Report | None = None
+        self._reported: Desired | None = None  # what the report is about: a later declaration is not true yet
         self._published_at = ""  # when the present master was put into status, "" when no switch was seen
         self._deleting = False
         self._read_at = float("-inf")
@@ -153,7 +154,7 @@ class Board:
     def report(self, report: Report, desired: Desired | None) -> None:
         """Take over what a pass found and did."""
         self._report = report
-        self._desired = desired or self._desired
+        self._desired = self._reported = desired or self._desired
         if self._observes(report):
             self._update(observed_generation=report.generation)
         if report.facts is not None and report.verdict is not None and desired is not None:
@@ -238,7 +239,7 @@ class Board:
         generation = self._report.generation if self._report else (self._desired.generation if self._desired else 0)
         return Inputs(
             generation=generation,
-            desired=self._desired,
+            desired=self._reported or self._desired,
             report=self._report,
             master=self._master,
             record=self.last_master,

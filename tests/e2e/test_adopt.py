@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.rig import NAME, Rig, is_healthy, master
+from e2e.rig import NAME, Rig, master
 from lab.hosts import Host
 from lab.observe import untouched
 from lab.seedcluster import make_by_hand
@@ -40,7 +40,7 @@ def test_a_cluster_made_by_hand_is_shown_followed_and_adopted(bare: Rig) -> None
     bare.wait(lambda s: s["replicas"] == "3/3", "sentinel's own demotion of the old master", 60)
 
     manage(bare, "null")
-    status = bare.wait(is_healthy, "adopted", 90)
+    status = bare.wait_healthy(90)
     assert "bootstrap" not in status, "a living cluster is adopted, not set up"
     assert "plan" not in status
     assert pids(bare) == before, "no redis and no sentinel was restarted"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.rig import Rig, is_healthy, master
+from e2e.rig import Rig, master
 from e2e.test_failover import kill
+from e2e.test_interrupted import all_well
 from lab.image import image_archive
 from lab.node import Node
 from lab.operator import ACCOUNT, ROOT
@@ -38,7 +39,7 @@ def test_the_deployment_installs_follows_and_survives_its_pod(deployed: Rig) -> 
     time.sleep(5.2)  # down-after has just passed: sentinel is at work
     deployed.cp.kubectl("delete", "pod", pod["metadata"]["name"], "-n", ACCOUNT, "--wait=false")
     deployed.wait(lambda s: master(s) not in ("", old), "a successor in status", 90)
-    status = deployed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
+    status = deployed.wait(lambda s: all_well(deployed, s), "the old master back as a replica", 120)
     assert deployed.master_by_role() == [master(status)]
     new = deployed.cp.get("pods", "-n", ACCOUNT)["items"]
     assert pod["metadata"]["name"] not in [each["metadata"]["name"] for each in new]
