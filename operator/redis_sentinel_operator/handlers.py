@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, cast
 
 import kopf
 
+from redis_sentinel_operator.acts import ANNOTATION
 from redis_sentinel_operator.api import GROUP, PLURAL, VERSION
 from redis_sentinel_operator.cluster import Cluster, Services
 from redis_sentinel_operator.errors import ObjectReplaced, OperatorError
@@ -25,7 +26,6 @@ from redis_sentinel_operator.model.desired import ClusterRef
 from redis_sentinel_operator.settings import Settings
 
 FINALIZER: Final = f"{GROUP}/finalizer"
-ACT_ANNOTATION: Final = f"{GROUP}/act"
 _RESTART_SECONDS: Final = 5.0
 _FORCE_SECONDS: Final = 5.0
 
@@ -157,7 +157,7 @@ def wake(shared: Live, body: Mapping[str, Any]) -> None:
     metadata = body["metadata"]
     if metadata.get("deletionTimestamp"):  # it raises the generation as well
         return
-    act = str((metadata.get("annotations") or {}).get(ACT_ANNOTATION, ""))
+    act = str((metadata.get("annotations") or {}).get(ANNOTATION, ""))
     seen = (metadata.get("generation"), hashlib.sha256(act.encode()).digest())
     if seen == shared.seen:
         return
