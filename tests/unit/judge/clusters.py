@@ -107,7 +107,7 @@ def bare(name: str) -> HostFacts:
 
 def unreachable(name: str, reason: str = "HostUnreachable", message: str = "no route to host") -> HostFacts:
     gone = Unknown(message, reason)
-    return HostFacts(name, ADDRESS[name], *([gone] * 11))  # type: ignore[arg-type]
+    return HostFacts(name, ADDRESS[name], gone, gone, gone, gone, gone, gone, gone, gone, gone, gone, gone)
 
 
 def with_conf(host: HostFacts, redis_conf: str | None = None, sentinel_conf: str | None = None) -> HostFacts:
