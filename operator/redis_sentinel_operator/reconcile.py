@@ -29,7 +29,7 @@ from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
 from redis_sentinel_operator.model.step import Impact, InstallPackage, Plan, Step
-from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from redis_sentinel_operator.plan.order import PlanContext, plan
@@ -130,13 +130,18 @@ def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
 
 
 async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
-    """Store which master a bare cluster gets before anything is done: a killed operator must resume with the same."""
-    if verdict.situation is not Situation.BARE or this.hands_off or this.interrupted(facts.at):
+    """Store which master a bare cluster gets before anything is done: a killed operator must resume with the same.
+
+    Where status lost that, but the claims on the hosts still tell, their word is stored again.
+    """
+    begins = verdict.situation is Situation.BARE or verdict.resumes is not None
+    if not begins or this.hands_off or this.interrupted(facts.at):
         return verdict
     if _plan(this, facts, verdict).refusal is not None:
         return verdict
     if this.board.bootstrap is None:
-        this.board.begin_bootstrap(uuid.uuid4().hex, this.desired.initial_master)
+        known = verdict.resumes or BootstrapRecord(uuid.uuid4().hex, this.desired.initial_master, started_at="")
+        this.board.begin_bootstrap(known.id, known.master)
         await this.board.flush()
     return _judge(this, facts)
 

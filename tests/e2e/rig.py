@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import redis
+from redis import Redis
+from redis.exceptions import RedisError
 
 from lab import labs
 from lab.canary import Canary
@@ -129,15 +130,15 @@ class Rig:
         self.canary.search_hosts()
         self.lab.reset()
 
-    def redis(self, host: str) -> redis.Redis:
+    def redis(self, host: str) -> Redis:
         """A client of the redis on a host, as an application has it."""
-        return redis.Redis(
+        return Redis(
             host=self.lab[host].address, password=self.password, protocol=2, socket_timeout=5, decode_responses=True
         )
 
-    def sentinel(self, host: str) -> redis.Redis:
+    def sentinel(self, host: str) -> Redis:
         """A client of the sentinel on a host."""
-        return redis.Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=5, decode_responses=True)
+        return Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=5, decode_responses=True)
 
     def master_by_role(self) -> list[str]:
         """The hosts whose redis says that it is a master."""
@@ -147,7 +148,7 @@ class Rig:
         try:
             with self.redis(host) as client:
                 return str(client.execute_command("ROLE")[0])
-        except redis.exceptions.RedisError:
+        except RedisError:
             return ""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.rig import FAST_RESYNC, Rig, Status, is_healthy, master
+from e2e.rig import FAST_RESYNC, NAME, Rig, Status, is_healthy, master
 from e2e.test_failover import kill
 from lab.observe import commands_seen
 from lab.operator import OperatorProcess
+from lab.seed import NAMESPACE
 
 # A Lease that is free again soon after its holder was killed: else every restart of these tests waits 15 s.
 SHORT_LEASE = {"RSO_LEASE_DURATION": "2", "RSO_LEASE_RENEW_DEADLINE": "1.5", "RSO_LEASE_RETRY": "0.3"}
@@ -37,6 +38,26 @@ def test_killed_after_each_step_of_the_install(bare: Rig, tmp_path: Path) -> Non
     again = {what: count for what, count in finished.items() if count > 1}
     assert not again, "a finished step was done again"
     _is_the_seed(bare)
+
+
+@pytest.mark.parametrize("at", ["start redis (", "start sentinel ("])
+@pytest.mark.timeout(240)
+def test_killed_and_robbed_of_its_status_in_the_middle_of_the_install(bare: Rig, tmp_path: Path, at: str) -> None:
+    """The claims on the hosts still tell which set-up it was, and with which first master."""
+    bare.declare()
+    dying = accident(bare, "kill", at, tmp_path / "steps")
+    dying.start("e2e.dying")
+    dying.wait_until_ended(90)
+    begun = bare.status()["bootstrap"]
+    assert "completedAt" not in begun
+    where = ("rsc", NAME, "-n", NAMESPACE, "--subresource=status")
+    bare.cp.kubectl("patch", *where, "--type=json", "-p", '[{"op": "remove", "path": "/status"}]')
+    _is_the_seed(bare)
+    resumed = bare.status().get("bootstrap")
+    if resumed is None:
+        assert "sentinel" in at, "only a cluster whose sentinels know their master is adopted"
+    else:
+        assert (resumed["id"], resumed["master"]) == (begun["id"], begun["master"])
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,6 @@ def test_a_command_of_a_program_started_over_ssh_is_ours(cluster: HandMade, lab_
 
 
 def test_a_command_from_this_machine_is_the_operators_with_resp_direct(cluster: HandMade, lab_hosts: Lab) -> None:
-    import socket
 
     host = cluster.replicas[1]
     with commands_seen(lab_hosts) as seen:
@@ -107,11 +107,20 @@ def test_a_host_that_boots_is_followed(cluster: HandMade, lab_hosts: Lab) -> Non
         host.power_cut()
         host.boot()
         seen.follow()
+        assert wait_until(lambda: _accepts(host, 26379), 30.0), "its sentinel did not come up"
         with tunnel(lab_hosts, host, 26379) as client:
             assert say(client, "SENTINEL", "FLUSHCONFIG") == b"+OK\r\n"
             assert client.stdin
             client.stdin.close()
         assert [one.words for one in seen.role_commands()] == [("SENTINEL", "FLUSHCONFIG")]
+
+
+def _accepts(host: Host, port: int) -> bool:
+    try:
+        socket.create_connection((host.address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_streams_are_put_in_order_once() -> None:

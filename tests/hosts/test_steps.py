@@ -291,7 +291,7 @@ async def test_a_host_changes_hands_only_by_force(loop: Passes, whole: Lab) -> N
     with pytest.raises(NotOurHost, match="nobody"):
         await loop.do(step(host, EnableUnit("redis.service")))
     done = await loop.until_settled()
-    assert [each.step.action for each in done] == [TakeClaim(OWNER, "b1")]
+    assert [each.step.action for each in done] == [TakeClaim(OWNER, "b1", loop.desired.hosts[0].address)]
 
 
 async def test_a_change_waits_for_the_one_that_is_going_on(loop: Passes, whole: Lab) -> None:

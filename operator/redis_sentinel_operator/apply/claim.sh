@@ -1,8 +1,8 @@
-# $1 bootstrap id, $2 "force" where a person said adopt-claim.
+# $1 bootstrap id, $2 address of its first master, $3 "force" where a person said adopt-claim.
 mkdir -p "$rso_dir" && chmod 0700 "$rso_dir" && chown root:root "$rso_dir" || exit 70
 rso_lock
 rso_found=$(rso_value owner)
-if [ -s "$rso_state" ] && [ "$rso_found" != "$RSO_OWNER" ] && [ "$2" != force ]; then
+if [ -s "$rso_state" ] && [ "$rso_found" != "$RSO_OWNER" ] && [ "$3" != force ]; then
     case $(cat "$rso_state") in
     '{}') ;;
     *)
@@ -13,4 +13,4 @@ if [ -s "$rso_state" ] && [ "$rso_found" != "$RSO_OWNER" ] && [ "$2" != force ];
 fi
 rso_had=0
 [ "$rso_found" != "$RSO_OWNER" ] || rso_later
-rso_write_state "$RSO_OWNER" "$1" "$RSO_EPOCH" || exit 70
+rso_write_state "$RSO_OWNER" "$1" "$2" "$RSO_EPOCH" || exit 70

@@ -17,7 +17,9 @@ _MODE = "0640"
 async def take_claim(action: TakeClaim, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
     """Write the owner into state.json."""
     force = "force" if action.force else ""
-    result = await change(link, guard, "claim", action.bootstrap_id, force, seconds=settings.step_timeout)
+    result = await change(
+        link, guard, "claim", action.bootstrap_id, action.first_master, force, seconds=settings.step_timeout
+    )
     return _judge(result, "claimed")
 
 

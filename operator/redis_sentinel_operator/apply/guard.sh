@@ -43,8 +43,8 @@ rso_replace() { # path mode owner group: atomically by what comes on stdin; on d
     if command -v restorecon >/dev/null; then restorecon "$1" 2>/dev/null || :; fi
 }
 
-rso_write_state() { # owner bootstrap-id lease-epoch
-    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "leaseEpoch": %s\n}\n' "$1" "$2" "$3" |
+rso_write_state() { # owner bootstrap-id first-master lease-epoch
+    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "firstMaster": "%s",\n "leaseEpoch": %s\n}\n' "$1" "$2" "$3" "$4" |
         rso_replace "$rso_state" 0600 root root
 }
 
@@ -60,5 +60,6 @@ rso_guard() {
         exit 75
     fi
     rso_later
-    [ "$rso_had" -eq "$RSO_EPOCH" ] || rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$RSO_EPOCH" || exit 70
+    [ "$rso_had" -eq "$RSO_EPOCH" ] ||
+        rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$(rso_value firstMaster)" "$RSO_EPOCH" || exit 70
 }

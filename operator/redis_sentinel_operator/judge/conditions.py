@@ -41,6 +41,18 @@ from redis_sentinel_operator.model.verdict import (
 
 Status = Literal["True", "False", "Unknown"]
 _SWITCHING = frozenset({"SwitchGoingOn", "RoleDisagrees"})
+# What stops the work on one host while the others of a living cluster go on.
+_OF_ONE_HOST = frozenset(
+    [
+        "HostKeyUnknown",
+        "HostKeyChanged",
+        "AuthenticationFailed",
+        "SudoRefused",
+        "ForwardingRefused",
+        "PortTaken",
+        "PackageNotFound",
+    ]
+)
 _DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees"})
 
 
@@ -222,11 +234,25 @@ def _blocked(this: Inputs) -> Overall | None:
     refusal = this.report.refusal if this.report else None
     if refusal is not None:
         return Overall("Blocked", "False", refusal.reason, refusal.message, stalled=True)
-    stalled = [(reason, say(reason, detail=detail)) for reason, detail in _failures(this) if stalls(reason)]
-    for finding in _findings(this).values():
-        if finding.ok is False and stalls(finding.reason):
-            stalled.append((finding.reason, finding.message))
+    alive = this.verdict is not None and this.verdict.situation is Situation.ALIVE
+    stalled = [found for found in _stalled(this) if not (alive and found[0] in _OF_ONE_HOST)]
     return Overall("Blocked", "False", *stalled[0], stalled=True) if stalled else None
+
+
+def _one_host_blocked(this: Inputs) -> Overall | None:
+    """A living cluster is used on while one of its hosts waits for a person."""
+    stalled = _stalled(this)
+    if not stalled:
+        return None
+    serves = _unavailable(this) is None
+    return Overall("Degraded" if serves else "Blocked", "True" if serves else "False", *stalled[0], stalled=True)
+
+
+def _stalled(this: Inputs) -> list[tuple[str, str]]:
+    """Return reason and message of all that goes on only with a person."""
+    failed = [(reason, say(reason, detail=detail)) for reason, detail in _failures(this) if stalls(reason)]
+    found = [each for each in _findings(this).values() if each.ok is False and stalls(each.reason)]
+    return failed + [(each.reason, each.message) for each in found]
 
 
 def _starting(this: Inputs) -> Overall | None:
@@ -336,6 +362,7 @@ _RULES: tuple[Callable[[Inputs], Overall | None], ...] = (
     _bootstrapping,
     _not_alive,
     _failing_over,
+    _one_host_blocked,
     _unavailable,
     _degraded,
     _updating,

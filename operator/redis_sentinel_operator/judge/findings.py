@@ -9,7 +9,16 @@ from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
-from redis_sentinel_operator.model.fact import ClusterFacts, Denied, HostFacts, Known, RedisFacts, SentinelView, Unknown
+from redis_sentinel_operator.model.fact import (
+    ClusterFacts,
+    Denied,
+    HostFacts,
+    Known,
+    RedisFacts,
+    SentinelFacts,
+    SentinelView,
+    Unknown,
+)
 from redis_sentinel_operator.model.verdict import Confirmed, Finding, Mastership
 
 # The order in which reasons are told when hosts differ: those that need a person first.
@@ -189,10 +198,35 @@ def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     unsupported = next((finding for host, each in seen if (finding := _unsupported(host, each))), None)
     if unsupported is not None:
         return unsupported
+    strangers = undeclared_sentinels(desired, facts)
+    if strangers:
+        message = say("UndeclaredSentinels", name=desired.master_name, sentinels=", ".join(strangers))
+        return Finding(False, "UndeclaredSentinels", message)
     taken = "; ".join(phrase for host, each in seen for phrase in _taken_ports(desired, host, each))
     if taken:
         return Finding(False, "PortTaken", say("PortTaken", detail=f"{taken[:1].upper()}{taken[1:]}."))
     return Finding(True, "PreflightPassed", say("PreflightPassed"))
+
+
+def undeclared_sentinels(desired: Desired, facts: ClusterFacts) -> tuple[str, ...]:
+    """Return `address:port` of each sentinel that is known to ours, alive, and of no declared host.
+
+    One that announces another address than the declared one is told by its id; as long as ids of ours are not known,
+    as many strangers may be ours.
+    """
+    known = _sentinels_that_answer(desired, facts)
+    ids = {each.my_id for each in known} - {""}
+    addresses = {host.address for host in desired.sentinel_hosts}
+    peers = (peer for each in known if each.view for peer in each.view.peers if "s_down" not in peer.flags)
+    strangers = {peer.id: f"{peer.address}:{peer.port}" for peer in peers if peer.address not in addresses | {""}}
+    strangers = {key: where for key, where in strangers.items() if key not in ids}
+    return tuple(sorted(strangers.values())) if len(strangers) > len(desired.sentinel_hosts) - len(ids) else ()
+
+
+def _sentinels_that_answer(desired: Desired, facts: ClusterFacts) -> list[SentinelFacts]:
+    found = [facts.hosts[host.name].sentinel for host in desired.sentinel_hosts if host.name in facts.hosts]
+    values = [each.value for each in found if isinstance(each, Known)]
+    return [value for value in values if isinstance(value, SentinelFacts)]
 
 
 def _unsupported(host: DesiredHost, facts: HostFacts) -> Finding | None:

@@ -69,6 +69,7 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
         claimed=findings.claimed(desired, facts, context.owner),
         credentials=findings.credentials(desired, facts),
         preflight=findings.preflight(desired, facts),
+        resumes=found.resumes,
         situation_reason=found.reason,
     )
 

@@ -199,6 +199,11 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "The hosts run a cluster of another name: {found} instead of {name}. Nothing is touched. Create the "
             "resource anew with spec.masterName: {found}."
         ),
+        "UndeclaredSentinels": (
+            "Sentinels that this resource does not declare work for {name}: {sentinels}. Their votes count in a "
+            "failover, so the operator changes nothing. Add their hosts to spec.hosts, or stop them and send "
+            "`SENTINEL RESET {name}` to each declared sentinel, one after the other, 30 seconds apart."
+        ),
         "PackageNotFound": (
             "{detail} Add a repository that has it to the yum configuration there, or correct spec.package."
         ),
@@ -239,6 +244,7 @@ _STALLED: Final = frozenset(
         "NotSupportedYet",
         "ForeignData",
         "MasterNameDiffers",
+        "UndeclaredSentinels",
         "PackageNotFound",
         "PortTaken",
         "UnsupportedSystem",

@@ -6,69 +6,29 @@ read, a server that did not answer: unknown is not absent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from redis_sentinel_operator.conf import redis_conf, sentinel_conf
-from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.resume import address_of, bears, interrupted_bootstrap
 from redis_sentinel_operator.judge.telling import told
+from redis_sentinel_operator.judge.trace import Trace, trace_of
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import (
-    Claim,
-    ClusterFacts,
-    Denied,
-    FileFacts,
-    HostFacts,
-    Known,
-    RedisFacts,
-    SentinelFacts,
-    Unknown,
-)
+from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.verdict import BootstrapRecord, MasterRecord, Situation
-
-_SHIPPED = ("mymaster", "127.0.0.1")  # what the package's sentinel.conf monitors before anybody configured it
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What of redis a host bears. Tuples hold phrases for a message; `unread` those of facts that are not known.
-
-    `masters` are the master names of its sentinel, running or by its file, without the shipped one; `named` the
-    addresses that its sentinel.conf monitors under our name.
-    """
-
-    host: str
-    address: str
-    claim: Claim | None
-    unread: tuple[str, ...]
-    data: tuple[str, ...]
-    running: tuple[str, ...]
-    role_line: str
-    sentinel_state: tuple[str, ...]
-    masters: frozenset[str]
-    named: frozenset[str]
-    answers_for_us: bool
-    redis_answers: bool
-
-    @property
-    def worth(self) -> tuple[str, ...]:
-        """What is alive or holds data or state: what may not be written over."""
-        return self.running + self.data + self.sentinel_state
-
-    @property
-    def anything(self) -> tuple[str, ...]:
-        """All that makes a host other than bare."""
-        return self.worth + ((self.role_line,) if self.role_line else ())
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The situation, its sentence, and a reason of the message table where it stalls."""
+    """The situation, its sentence, and a reason of the message table where it stalls.
+
+    `resumes` is our own bootstrap, of which only the claims on the hosts still tell.
+    """
 
     situation: Situation
     message: str
     reason: str = ""
+    resumes: BootstrapRecord | None = None
 
 
 def situation(
@@ -86,6 +46,9 @@ def situation(
     traces = [trace_of(desired, host.name, facts.hosts.get(host.name)) for host in desired.hosts]
     if bootstrap is not None and not bootstrap.completed_at:
         return _of_bootstrap(desired, traces, owner, bootstrap)
+    resumed = None if bootstrap or last else interrupted_bootstrap(desired, traces, owner)
+    if resumed is not None:
+        return replace(_of_bootstrap(desired, traces, owner, resumed), resumes=resumed)
     if any(trace.answers_for_us for trace in traces):
         return _alive(desired)
     adopted = _is_adopted(traces, owner, bootstrap, last)
@@ -103,7 +66,7 @@ def _of_bootstrap(desired: Desired, traces: Sequence[Trace], owner: str, bootstr
     strangers = [
         f"{trace.host}: {', '.join(trace.worth)}"
         for trace in traces
-        if trace.worth and not trace.unread and not _bears(trace, owner, bootstrap.id)
+        if trace.worth and not trace.unread and not bears(trace, owner, bootstrap.id)
     ]
     if strangers:
         return _foreign(desired, strangers)
@@ -111,19 +74,10 @@ def _of_bootstrap(desired: Desired, traces: Sequence[Trace], owner: str, bootstr
     if unread:
         said = f"The set-up waits until every host can be read. {told(desired, unread)}."
         return Found(Situation.UNREADABLE, said)
-    first = desired_address(desired, bootstrap.master)
+    first = address_of(desired, bootstrap.master)
     if any(trace.answers_for_us and trace.named and trace.named != {first} for trace in traces):
         return _alive(desired)
     return Found(Situation.BOOTSTRAPPING, f"The set-up with {bootstrap.master} as first master goes on.")
-
-
-def desired_address(desired: Desired, name: str) -> str:
-    """Return the address of a declared host, "" of one that is not declared any more."""
-    return next((host.address for host in desired.hosts if host.name == name), "")
-
-
-def _bears(trace: Trace, owner: str, bootstrap_id: str) -> bool:
-    return trace.claim is not None and trace.claim.owner == owner and trace.claim.bootstrap_id == bootstrap_id
 
 
 def _is_adopted(
@@ -181,82 +135,3 @@ def _explained(trace: Trace, traces: Sequence[Trace], owner: str) -> bool:
 def _foreign(desired: Desired, strangers: Sequence[str]) -> Found:
     message = say("ForeignData", detail="; ".join(strangers) + ".", name=desired.master_name)
     return Found(Situation.FOREIGN, message, "ForeignData")
-
-
-def trace_of(desired: Desired, name: str, facts: HostFacts | None) -> Trace:
-    """Return what of redis a host bears; a host without facts bears nothing that is known."""
-    if facts is None:
-        unread = ("it was not read",)
-        return Trace(name, "", None, unread, (), (), "", (), frozenset(), frozenset(), False, False)
-    shown = conf_texts(facts)
-    sentinel = sentinel_conf.parse(shown.get("sentinel", ""))
-    state, masters = _sentinel_state(sentinel)
-    live = facts.sentinel.value if isinstance(facts.sentinel, Known) else None
-    view = live.view if isinstance(live, SentinelFacts) else None
-    named = {monitor.address for each, monitor in sentinel.masters.items() if each == desired.master_name}
-    named = ({view.address} if view is not None else named) - {"127.0.0.1"}
-    return Trace(
-        host=name,
-        address=facts.address,
-        claim=facts.claim.value if isinstance(facts.claim, Known) else None,
-        unread=_unread(facts),
-        data=tuple(f"data in {each.path}" for each in facts.data.value) if isinstance(facts.data, Known) else (),
-        running=_running(facts),
-        role_line=_role_line(shown.get("redis", "")),
-        sentinel_state=state,
-        masters=masters | _live_masters(live, sentinel, masters),
-        named=frozenset(named),
-        answers_for_us=view is not None,
-        redis_answers=isinstance(facts.redis, Known) and isinstance(facts.redis.value, RedisFacts | Denied),
-    )
-
-
-def conf_texts(facts: HostFacts) -> Mapping[str, str]:
-    """Return the texts of the two files ("redis", "sentinel") as far as they exist and were read."""
-    where = family(facts.os.value) if isinstance(facts.os, Known) else None
-    if where is None or not isinstance(facts.files, Known):
-        return {}
-    files: Mapping[str, FileFacts | None] = facts.files.value
-    found = {"redis": files.get(where.redis_conf), "sentinel": files.get(where.sentinel_conf)}
-    return {key: file.text for key, file in found.items() if file is not None}
-
-
-def _unread(facts: HostFacts) -> tuple[str, ...]:
-    if isinstance(facts.os, Known) and family(facts.os.value) is None:
-        return (f"{facts.os.value.id} {facts.os.value.version_id} is not supported",)
-    needed = (facts.os, facts.files, facts.data, facts.processes, facts.claim, facts.redis, facts.sentinel)
-    return tuple(fact.message.rstrip(". ") for fact in needed if isinstance(fact, Unknown))
-
-
-def _running(facts: HostFacts) -> tuple[str, ...]:
-    processes = facts.processes.value if isinstance(facts.processes, Known) else ()
-    found = [f"a running {process.name} (pid {process.pid})" for process in processes]
-    redis = isinstance(facts.redis, Known) and facts.redis.value is not None
-    sentinel = isinstance(facts.sentinel, Known) and facts.sentinel.value is not None
-    if not found:
-        found += ["a redis that answers"] * redis + ["a sentinel that answers"] * sentinel
-    return tuple(found)
-
-
-def _role_line(text: str) -> str:
-    value = redis_conf.parse(text).get("slaveof")
-    return f"slaveof {value}" if value else ""
-
-
-def _sentinel_state(conf: sentinel_conf.SentinelConf) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return phrases for the state in a sentinel.conf and the master names; what the package ships is no state."""
-    masters = {name for name, monitor in conf.masters.items() if (name, monitor.address) != _SHIPPED or conf.known}
-    phrases = [f"sentinel state of {name}" for name in sorted(masters)]
-    if not phrases and (conf.known or any(conf.config_epoch(name) for name in conf.masters)):
-        phrases = ["sentinel state"]
-    return tuple(phrases), frozenset(masters)
-
-
-def _live_masters(
-    live: SentinelFacts | Denied | None, conf: sentinel_conf.SentinelConf, in_file: frozenset[str]
-) -> frozenset[str]:
-    """Return the names that a running sentinel knows, without one that its file shows to be the shipped one."""
-    if not isinstance(live, SentinelFacts):
-        return frozenset()
-    shipped = {name for name in conf.masters if name not in in_file}
-    return frozenset(live.masters) - shipped

@@ -109,11 +109,13 @@ class Listener:
 class Claim:
     """/var/lib/redis-sentinel-operator/state.json: who owns the host.
 
-    `owner` is `<uid of kube-system>/<namespace>/<name>`; `keys` the config keys that we set.
+    `owner` is `<uid of kube-system>/<namespace>/<name>`; `first_master` the address of the master that the bootstrap
+    began with ("" where there was none); `keys` the config keys that we set.
     """
 
     owner: str
     bootstrap_id: str = ""
+    first_master: str = ""
     lease_epoch: int = 0
     keys: tuple[str, ...] = ()
 

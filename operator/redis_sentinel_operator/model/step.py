@@ -29,10 +29,11 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakeClaim:
-    """Write the owner into state.json."""
+    """Write the owner into state.json, with the bootstrap it belongs to and the address of its first master."""
 
     owner: str
     bootstrap_id: str
+    first_master: str = ""
     force: bool = False  # act adopt-claim
 
 

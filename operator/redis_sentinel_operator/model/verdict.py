@@ -92,4 +92,5 @@ class Verdict:
     claimed: Finding
     credentials: Finding = Finding(None, "NotReadYet", "")
     preflight: Finding = Finding(None, "NotReadYet", "")
+    resumes: BootstrapRecord | None = None  # our bootstrap of which only the claims tell: status is to have it again
     situation_reason: str = ""  # of the message table, where the situation stalls: ForeignData, MasterNameDiffers

@@ -28,10 +28,10 @@ def claim_of(file: FileFacts | None) -> Fact[Claim | None]:
 def _claim(document: Any) -> Claim | None:
     if not isinstance(document, dict):
         raise TypeError("not an object")
-    owner, bootstrap = document.get("owner", ""), document.get("bootstrapId", "")
+    owner, bootstrap, first = (document.get(key, "") for key in ("owner", "bootstrapId", "firstMaster"))
     epoch, keys = document.get("leaseEpoch", 0), document.get("keys", [])
     if not (isinstance(epoch, int) and isinstance(keys, list)):
         raise TypeError("not as it is written")
-    if not all(isinstance(text, str) for text in (owner, bootstrap, *keys)):
+    if not all(isinstance(text, str) for text in (owner, bootstrap, first, *keys)):
         raise TypeError("not a string")
-    return Claim(owner, bootstrap, epoch, tuple(keys)) if owner else None
+    return Claim(owner, bootstrap, first, epoch, tuple(keys)) if owner else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redis_sentinel_operator.model.fact import Claim
 from redis_sentinel_operator.model.step import Step, TakeClaim
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, together
@@ -20,23 +21,26 @@ def ours(host: Host, owner: str, bootstrap_id: str = "") -> bool:
     return claim is not None and claim.owner == owner and bootstrap_id in ("", claim.bootstrap_id)
 
 
-def claims(hosts: Sequence[Host], owner: str, bootstrap_id: str = "", *, adopt: bool = False) -> Part:
-    """Return a step for each host that does not carry our claim; those of others only with `adopt` (a person's act)."""
+def claims(hosts: Sequence[Host], claim: Claim, *, adopt: bool = False) -> Part:
+    """Return a step for each host that does not carry our `claim`; those of others only with `adopt` (a person's act).
+
+    Without a bootstrap id in `claim` any claim of ours will do.
+    """
     return together(
-        only(_take(host, owner, bootstrap_id, foreign(host, owner)))
+        only(_take(host, claim, foreign(host, claim.owner)))
         for host in hosts
-        if not ours(host, owner, bootstrap_id) and (adopt or not foreign(host, owner))
+        if not ours(host, claim.owner, claim.bootstrap_id) and (adopt or not foreign(host, claim.owner))
     )
 
 
-def _take(host: Host, owner: str, bootstrap_id: str, force: bool) -> Step:
+def _take(host: Host, claim: Claim, force: bool) -> Step:
     before = host.claim.owner if host.claim and force else ""
     why = f"a person said so; it belonged to {before}" if before else "a host is claimed before its first change"
     return Step(
         host=host.name,
         what="claim the host for this resource",
         why=why,
-        action=TakeClaim(owner, bootstrap_id, force),
+        action=TakeClaim(claim.owner, claim.bootstrap_id, claim.first_master, force),
         stage=Stage.CLAIM,
         needs=frozenset(),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.fact import Claim, ClusterFacts
 from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.alive import alive
@@ -43,7 +43,7 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
     if unread:
         return Part(waiting=unread).plan()
     if verdict.situation is Situation.STOPPED:
-        return _claimed_first(desired, hosts, context, "", cold_start(desired, hosts)).plan()
+        return _claimed_first(desired, hosts, context, Claim(context.owner), cold_start(desired, hosts)).plan()
     return _bootstrap(desired, facts, hosts, context).plan()
 
 
@@ -57,7 +57,7 @@ def _alive(
 ) -> Part:
     """Mend each host that carries our claim; the others are claimed first."""
     unclaimed = [host for host in hosts if not ours(host, context.owner)]
-    missing = claims(unclaimed, context.owner, _bootstrap_id(context), adopt=context.adopt_claim)
+    missing = claims(unclaimed, _claim(desired, context), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
     return missing + alive(desired, facts, mine, verdict)
 
@@ -73,18 +73,22 @@ def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], con
             "second time by itself. If its disks are only not mounted, mount them; else delete the resource and "
             "create it anew"
         )
-    return _claimed_first(desired, hosts, context, record.id, bootstrap(desired, facts, hosts, record.master))
+    return _claimed_first(
+        desired, hosts, context, _claim(desired, context), bootstrap(desired, facts, hosts, record.master)
+    )
 
 
-def _bootstrap_id(context: PlanContext) -> str:
-    return context.bootstrap.id if context.bootstrap else ""
+def _claim(desired: Desired, context: PlanContext) -> Claim:
+    record = context.bootstrap
+    if record is None:
+        return Claim(context.owner)
+    first = next((host.address for host in desired.hosts if host.name == record.master), "")
+    return Claim(context.owner, record.id, first)
 
 
-def _claimed_first(
-    desired: Desired, hosts: Sequence[Host], context: PlanContext, bootstrap_id: str, rest: Part
-) -> Part:
+def _claimed_first(desired: Desired, hosts: Sequence[Host], context: PlanContext, claim: Claim, rest: Part) -> Part:
     """Return the claims that are missing, and the rest only when there are none (or nothing is applied anyway)."""
-    missing = claims(hosts, context.owner, bootstrap_id, adopt=context.adopt_claim)
+    missing = claims(hosts, claim, adopt=context.adopt_claim)
     if missing.steps and desired.management == "Full":
         return missing
     return missing + rest

@@ -52,7 +52,7 @@ def _preflight(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> Refus
     """A cluster that is not there yet is not begun where a port is taken; one that lives is mended all the same."""
     found = preflight(desired, facts)
     begins = verdict.situation in (Situation.BARE, Situation.BOOTSTRAPPING)
-    if found.reason == "UnsupportedSystem" or (found.reason == "PortTaken" and begins):
+    if found.reason in ("UnsupportedSystem", "UndeclaredSentinels") or (found.reason == "PortTaken" and begins):
         return Refusal(PREFLIGHT, found.reason, found.message)
     return None
 

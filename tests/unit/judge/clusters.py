@@ -118,8 +118,8 @@ def with_conf(host: HostFacts, redis_conf: str | None = None, sentinel_conf: str
     return replace(host, files=Known(files))
 
 
-def owned(host: HostFacts, bootstrap_id: str = "b1", owner: str = OWNER) -> HostFacts:
-    return replace(host, claim=Known(Claim(owner, bootstrap_id)))
+def owned(host: HostFacts, bootstrap_id: str = "b1", owner: str = OWNER, first: str = "") -> HostFacts:
+    return replace(host, claim=Known(Claim(owner, bootstrap_id, first)))
 
 
 def with_data(host: HostFacts) -> HostFacts:

@@ -302,12 +302,8 @@ def test_a_refusal_before_anything_was_read() -> None:
 @pytest.mark.parametrize(
     ("read", "kind", "reason"),
     [
-        (
-            facts(unreachable(S1, "HostKeyChanged", "S1 shows another key"), of=alive),
-            "HostsReachable",
-            "HostKeyChanged",
-        ),
-        (facts(unreachable(S1, "AuthenticationFailed", "no"), of=alive), "HostsReachable", "AuthenticationFailed"),
+        (facts(unreachable(S1, "HostKeyChanged", "S1 shows another key")), "HostsReachable", "HostKeyChanged"),
+        (facts(unreachable(S1, "AuthenticationFailed", "no")), "HostsReachable", "AuthenticationFailed"),
         (facts(owned(alive(S1), owner="other/ns/x"), of=alive), "HostsClaimed", "HostClaimedByAnother"),
         (facts(with_data(bare(S1))), PREFLIGHT, "ForeignData"),
     ],
@@ -317,6 +313,28 @@ def test_what_needs_a_person_blocks(read: ClusterFacts, kind: str, reason: str) 
     assert shown(this) == ("Blocked", "False", "-", "True")
     assert (one(this, kind).status, one(this, kind).reason) == ("False", reason)
     assert one(this, "Stalled").message == one(this, kind).message
+
+
+LOST_KEY = "redis_slave01 shows another key"
+
+
+def test_one_host_that_waits_for_a_person_does_not_take_the_others_along() -> None:
+    this = inputs(facts(unreachable(S1, "HostKeyChanged", LOST_KEY), of=alive))
+    assert shown(this) == ("Degraded", "True", "-", "True")
+    assert overall(this).reason == "HostKeyChanged"
+    assert one(this, "Stalled").message == one(this, "HostsReachable").message == overall(this).message
+
+
+def test_a_failover_is_told_as_one_although_a_host_waits_for_a_person() -> None:
+    this = inputs(facts(unreachable(S1, "HostKeyChanged", LOST_KEY), of=alive), switching=True)
+    assert shown(this) == ("FailingOver", "False", "True", "-")
+
+
+def test_hosts_that_wait_for_a_person_block_where_without_them_nothing_can_be_used() -> None:
+    hosts = [unreachable(name, "AuthenticationFailed", "no") for name in (S1, S2)]
+    this = inputs(facts(*hosts, of=alive))
+    assert shown(this) == ("Blocked", "False", "-", "True")
+    assert overall(this).reason == "AuthenticationFailed"
 
 
 def test_an_unreachable_host_does_not_block() -> None:

@@ -20,12 +20,15 @@ from redis_sentinel_operator.model.fact import (
     Known,
     Listener,
     OsFacts,
+    PeerView,
     RedisFacts,
+    SentinelFacts,
     Unknown,
 )
 from redis_sentinel_operator.model.step import Need
 from redis_sentinel_operator.model.verdict import Confirmed, Finding, Situation, Uncertain, Verdict
 from unit.judge.clusters import (
+    ADDRESS,
     AWAY,
     LAST,
     OWNER,
@@ -33,6 +36,7 @@ from unit.judge.clusters import (
     S2,
     S3,
     M,
+    SentinelFact,
     alive,
     bare,
     desired,
@@ -43,6 +47,7 @@ from unit.judge.clusters import (
     running,
     sentinel,
     unreachable,
+    view,
 )
 
 WHOLE = desired()
@@ -226,6 +231,59 @@ def test_a_system_that_is_not_supported() -> None:
     found = verdict(facts(replace(bare(S1), os=Known(OsFacts("debian", "12"))))).preflight
     assert found.reason == "UnsupportedSystem"
     assert found.message == "redis_slave01 runs debian 12, which is not supported. The operator leaves the host alone."
+
+
+def peers(*all_of: PeerView) -> SentinelFact:
+    answered = sentinel(M)
+    assert isinstance(answered, Known)
+    assert isinstance(answered.value, SentinelFacts)
+    return Known(replace(answered.value, view=replace(view(M), peers=all_of), my_id="1" * 40))
+
+
+def reading_with(*all_of: PeerView) -> ClusterFacts:
+    """All sentinels answer, with ids of their own; the first one knows these peers."""
+    others = [replace(alive(n), sentinel=with_id(n, i)) for n, i in ((S2, "2" * 40), (S3, "3" * 40))]
+    return facts(replace(alive(S1), sentinel=peers(*all_of)), *others, of=alive)
+
+
+def with_id(name: str, my_id: str) -> SentinelFact:
+    fact = alive(name).sentinel
+    assert isinstance(fact, Known)
+    assert isinstance(fact.value, SentinelFacts)
+    return Known(replace(fact.value, my_id=my_id))
+
+
+STRANGER = PeerView("9" * 40, "192.168.3.99", 26379, frozenset({"sentinel"}))
+
+
+def test_a_sentinel_that_is_not_declared_is_told() -> None:
+    assert verdict(reading_with(STRANGER)).preflight == Finding(
+        False,
+        "UndeclaredSentinels",
+        "Sentinels that this resource does not declare work for redis-cluster: 192.168.3.99:26379. Their votes count "
+        "in a failover, so the operator changes nothing. Add their hosts to spec.hosts, or stop them and send "
+        "`SENTINEL RESET redis-cluster` to each declared sentinel, one after the other, 30 seconds apart.",
+    )
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        replace(STRANGER, address=ADDRESS[S2]),
+        replace(STRANGER, id="2" * 40),  # ours, which announces another address of its host
+        replace(STRANGER, flags=frozenset({"sentinel", "s_down"})),
+    ],
+)
+def test_a_peer_that_is_ours_or_dead_is_no_stranger(peer: PeerView) -> None:
+    assert verdict(reading_with(peer)).preflight.ok
+
+
+def test_a_stranger_may_be_one_of_ours_that_could_not_be_asked() -> None:
+    reading = reading_with(STRANGER)
+    unread = ClusterFacts(dict(reading.hosts) | {S2: unreachable(S2)}, 0.0)
+    assert verdict(unread).preflight.ok
+    two = reading_with(STRANGER, replace(STRANGER, id="8" * 40, address="192.168.3.98"))
+    assert not verdict(ClusterFacts(dict(two.hosts) | {S2: unreachable(S2)}, 0.0)).preflight.ok
 
 
 @pytest.mark.parametrize(

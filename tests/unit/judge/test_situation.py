@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -202,6 +203,59 @@ def test_a_set_up_in_which_the_sentinels_switched_is_alive() -> None:
 
 def test_a_finished_set_up_is_alive() -> None:
     assert of(running(), DONE, LAST) is Situation.ALIVE
+
+
+# -- a set-up that was cut off, and status.bootstrap is lost: its claims tell
+
+
+def marked(host: HostFacts) -> HostFacts:
+    return owned(host, first=ADDRESS[M])
+
+
+def half_made() -> dict[str, HostFacts]:
+    """The first master and two replicas are up, one sentinel already monitors it; redis_slave03 is only claimed."""
+    made = {name: marked(replace(alive(name), sentinel=Known(None))) for name in (M, S1, S2)}
+    made[S1] = marked(alive(S1))
+    made[S2] = with_conf(made[S2], f"slaveof {ADDRESS[M]} 6379\n", SHIPPED)
+    return made | {S3: marked(with_conf(bare(S3), "bind 127.0.0.1\n", SHIPPED))}
+
+
+def test_a_set_up_whose_record_was_lost_goes_on_by_its_claims() -> None:
+    found = situation(WHOLE, facts(*half_made().values()), OWNER, None, None)
+    assert found.situation is Situation.BOOTSTRAPPING
+    assert found.resumes == BootstrapRecord("b1", M, "")
+
+
+def test_so_it_does_where_all_of_it_is_stopped_before_a_sentinel_was_told() -> None:
+    begun = marked(with_data(with_conf(bare(M), "bind 0.0.0.0\n", SHIPPED)))
+    assert situation(WHOLE, facts(begun, *(marked(bare(name)) for name in (S1, S2, S3))), OWNER, None, None).resumes
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda made: {S2: marked(alive(S2))},  # a majority of the sentinels knows the name: they decide
+        lambda made: {S1: replace(made[S1], sentinel=sentinel(S2, 1))},  # and one that was told of another master
+        lambda made: {
+            M: replace(made[M], redis=Known(None), processes=Known(()))
+        },  # what a sentinel calls master is down
+        lambda made: {M: with_conf(made[M], f"slaveof {ADDRESS[S1]} 6379\n", SHIPPED)},  # the first is a replica now
+        lambda made: {S2: with_conf(made[S2], f"slaveof {ADDRESS[S3]} 6379\n", SHIPPED)},  # another one has a replica
+        lambda made: {S3: owned(made[S3], first=ADDRESS[S2])},  # the marks tell of two first masters
+        lambda made: {S3: with_data(owned(bare(S3), "b0"))},  # data under another mark
+        lambda made: {S3: unreachable(S3)},
+        lambda made: {name: owned(made[name], first="10.9.9.9") for name in made},  # a master that is not declared
+        lambda made: {name: owned(made[name]) for name in made},  # a claim of an adopted cluster
+    ],
+)
+def test_it_does_not_go_on_where_a_failover_may_have_been(changed: Callable[[dict[str, HostFacts]], object]) -> None:
+    made = half_made()
+    made |= changed(made)  # type: ignore[arg-type]
+    assert situation(WHOLE, facts(*made.values()), OWNER, None, None).resumes is None
+
+
+def test_a_recorded_master_is_word_enough() -> None:
+    assert situation(WHOLE, facts(*half_made().values()), OWNER, None, LAST).resumes is None
 
 
 HOSTS = [bare, alive, stopped, unreachable, lambda name: with_data(bare(name)), lambda name: with_process(bare(name))]

@@ -18,9 +18,10 @@ def test_no_file_is_no_claim() -> None:
 
 def test_a_claim() -> None:
     text = (
-        '{"owner": "u/ns/c", "bootstrapId": "b1", "leaseEpoch": 1700000000000000, "keys": ["repl-timeout"], "new": 1}'
+        '{"owner": "u/ns/c", "bootstrapId": "b1", "firstMaster": "10.0.0.1", "leaseEpoch": 1700000000000000, '
+        '"keys": ["repl-timeout"], "new": 1}'
     )
-    assert claim_of(file(text)) == Known(Claim("u/ns/c", "b1", 1_700_000_000_000_000, ("repl-timeout",)))
+    assert claim_of(file(text)) == Known(Claim("u/ns/c", "b1", "10.0.0.1", 1_700_000_000_000_000, ("repl-timeout",)))
 
 
 @pytest.mark.parametrize("text", ["{}", '{"owner": ""}', '{"keys": ["a"], "leaseEpoch": 7}'])
@@ -41,6 +42,7 @@ def test_without_an_owner_it_is_nobodys(text: str) -> None:
         '{"owner": "a", "keys": [1]}',
         '{"owner": "a", "leaseEpoch": "x"}',
         '{"owner": "a", "bootstrapId": null}',
+        '{"owner": "a", "firstMaster": 1}',
         "[" * 100_000,
     ],
 )

@@ -412,7 +412,7 @@ def test_an_unreadable_host_gets_no_step_and_holds_nobody() -> None:
 
 def test_an_unclaimed_host_is_claimed_before_anything_else_happens_to_it() -> None:
     todo = planned(S1=lambda host: replace(edited(host, repl_timeout="59"), claim=Known(None)))
-    assert [(step.host, step.action) for step in todo.steps] == [(S1, TakeClaim(OWNER, "b1"))]
+    assert [(step.host, step.action) for step in todo.steps] == [(S1, TakeClaim(OWNER, "b1", ADDRESS[M]))]
 
 
 def test_what_would_be_done_is_shown_without_a_claim_where_nothing_is_done() -> None:
@@ -437,7 +437,7 @@ def test_a_host_of_another_owner_stops_everything_until_a_person_says_so() -> No
     assert (todo.refusal.reason, todo.refusal.condition) == ("HostClaimedByAnother", "HostsClaimed")
     assert todo.refusal.message.startswith(f"{S1} belongs to beef/other/redis.")
     adopted = plan(desired(), facts, ALIVE, PlanContext(OWNER, DONE.bootstrap, adopt_claim=True))
-    assert adopted.steps[0].action == TakeClaim(OWNER, "b1", force=True)
+    assert adopted.steps[0].action == TakeClaim(OWNER, "b1", ADDRESS[M], force=True)
 
 
 # -- passwords
@@ -507,6 +507,22 @@ def test_an_unsupported_system_is_refused() -> None:
     todo = plan(desired(), cluster(bare, S1=debian), SETTING_UP, DONE)
     assert todo.refusal is not None
     assert todo.refusal.reason == "UnsupportedSystem"
+
+
+def test_nothing_is_changed_while_undeclared_sentinels_vote() -> None:
+    strangers = tuple(PeerView(str(i) * 40, f"10.9.9.{i}", 26379, frozenset({"sentinel"})) for i in range(4))
+
+    def visited(host: HostFacts) -> HostFacts:
+        fact = host.sentinel
+        assert isinstance(fact, Known)
+        assert isinstance(fact.value, SentinelFacts)
+        assert fact.value.view is not None
+        return replace(host, sentinel=Known(replace(fact.value, view=replace(fact.value.view, peers=strangers))))
+
+    todo = plan(desired(), cluster(alive, S1=visited, S2=stopped_redis), ALIVE, DONE)
+    assert todo.steps == ()
+    assert todo.refusal is not None
+    assert (todo.refusal.condition, todo.refusal.reason) == ("PreflightPassed", "UndeclaredSentinels")
 
 
 # -- a stopped cluster

@@ -62,7 +62,7 @@ def all_passes(facts: ClusterFacts) -> tuple[ClusterFacts, list[Plan]]:
 def test_first_the_hosts_are_claimed_and_nothing_else() -> None:
     todo = plan(desired(), cluster(bare), verdict(Situation.BARE), CONTEXT)
     assert [(step.host, step.action, step.needs) for step in todo.steps] == [
-        (name, TakeClaim(OWNER, "b1"), frozenset()) for name in ADDRESS
+        (name, TakeClaim(OWNER, "b1", ADDRESS[M]), frozenset()) for name in ADDRESS
     ]
 
 
@@ -226,7 +226,7 @@ def test_a_confirmed_master_is_no_longer_ours_to_start() -> None:
 def test_a_claim_of_an_earlier_bootstrap_is_renewed_first() -> None:
     facts = cluster(lambda name: installed(claimed(bare(name), bootstrap_id="b0")))
     todo = plan(desired(), facts, SETTING_UP, CONTEXT)
-    assert {step.action for step in todo.steps} == {TakeClaim(OWNER, "b1")}
+    assert {step.action for step in todo.steps} == {TakeClaim(OWNER, "b1", ADDRESS[M])}
 
 
 def test_a_host_that_was_taken_out_of_the_spec_cannot_be_the_first_master() -> None:

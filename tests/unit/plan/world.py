@@ -214,7 +214,7 @@ def carried_out(reading: ClusterFacts, todo: Plan) -> ClusterFacts:
 
 def _after(host: HostFacts, step: Step) -> HostFacts:
     match step.action:
-        case TakeClaim(owner, bootstrap_id):
+        case TakeClaim(owner, bootstrap_id, _):
             return claimed(host, owner, bootstrap_id)
         case InstallPackage():
             return installed(host)
