@@ -266,7 +266,7 @@ CASES: dict[str, Case] = {
     "not supported yet": Case(
         "ConfigInSync",
         "NotSupportedYet",
-        "spec.redis.config.maxmemory is not supported yet; remove it and set it on the hosts yourself",
+        "spec.redis.config.maxmemory is not supported yet; remove it and set it on the hosts yourself.",
         spec={"redis": {"config": {"maxmemory": "1gb"}}},
     ),
 }

@@ -76,7 +76,6 @@ def test_a_command_of_a_program_started_over_ssh_is_ours(cluster: HandMade, lab_
 
 
 def test_a_command_from_this_machine_is_the_operators_with_resp_direct(cluster: HandMade, lab_hosts: Lab) -> None:
-
     host = cluster.replicas[1]
     with commands_seen(lab_hosts) as seen:
         with socket.create_connection((host.address, 6379), timeout=5) as link:

@@ -218,6 +218,14 @@ async def test_a_user_with_sudo_does_it_too(whole: Lab) -> None:
     assert stat(host, "/etc/redis.conf") == "640 redis:root"
 
 
+async def test_what_a_killed_replacement_left_behind_goes_with_the_next(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
+    host.run("umask 077 && echo secret > /etc/redis.conf.rso-Ab12Cd34")
+    host.run("sed -i 's/^repl-timeout .*/repl-timeout 44/' /etc/redis.conf")
+    await loop.until_settled()
+    assert host.run("ls /etc/redis.conf*").stdout.split() == ["/etc/redis.conf"]
+
+
 # -- whose host it is
 
 

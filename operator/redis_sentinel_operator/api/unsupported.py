@@ -61,7 +61,7 @@ def refuse_unsupported(
     if not said:
         return
     more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
-    raise SpecRefused("NotSupportedYet", ". ".join([*said[:_MOST], *more]))
+    raise SpecRefused("NotSupportedYet", ". ".join([*said[:_MOST], *more]) + ".")
 
 
 def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:

@@ -29,6 +29,7 @@ rso_later() { # exits where a later lease epoch was here
 }
 
 rso_replace() { # path mode owner group: atomically by what comes on stdin; on disk when it returns
+    rm -f "$1".rso-???????? # of one that was killed: we hold the lock, so nobody is at work with it
     rso_tmp=$(mktemp "$1.rso-XXXXXXXX") || return 1
     trap 'rm -f "$rso_tmp"' EXIT
     trap 'exit 70' HUP INT TERM

@@ -53,6 +53,7 @@ _OF_ONE_HOST = frozenset(
         "PackageNotFound",
     ]
 )
+_NOT_THERE = frozenset({Situation.BARE, Situation.BOOTSTRAPPING})
 _DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees"})
 
 
@@ -141,6 +142,8 @@ def master_condition(this: Inputs) -> Condition:
             epoch=master.config_epoch,
         )
         return Condition(MASTER, "True", "MasterConfirmed", message)
+    if this.record is None and this.verdict is not None and this.verdict.situation in _NOT_THERE:
+        return Condition(MASTER, "Unknown", "NoClusterYet", say("NoClusterYet"))
     withdrawn = bool(this.record and this.record.withdrawn_since)
     return Condition(
         MASTER, "False" if withdrawn or master.reason in _DOWN else "Unknown", master.reason, master.message

@@ -39,6 +39,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "{host} ({address}:{port}) is master at config epoch {epoch}: a majority of the declared sentinels vote "
             "for it and its ROLE says so."
         ),
+        "NoClusterYet": "No cluster runs on the hosts yet, so there is no master.",
         "NotReadYet": "No sentinel was read yet. The operator reads all of them in its next pass.",
         "SentinelsUnreachable": (
             "Who is master is not known: {readable} of {sentinels} declared sentinels answer for {name}, a majority "

@@ -132,7 +132,7 @@ LATER: list[tuple[str, object, str]] = [
 @pytest.mark.parametrize(("path", "value", "said"), LATER, ids=lambda value: str(value)[:40])
 def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said: str) -> None:
     shown = path.replace("hosts[1]", "hosts[redis_slave01]")
-    assert refused(changed({path: value})) == f"{shown}: {said}"
+    assert refused(changed({path: value})) == f"{shown}: {said}."
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said:
 )
 def test_other_directives_are_refused(key: str, mend: str) -> None:
     assert refused(changed({f"spec.redis.config.{key}": 1})) == (
-        f"spec.redis.config.{key} is not supported yet; {mend}"
+        f"spec.redis.config.{key} is not supported yet; {mend}."
     )
 
 
@@ -152,7 +152,7 @@ def test_all_is_said_at_once_up_to_five() -> None:
     unsafe = dict.fromkeys(("fewSentinels", "evenSentinels", "allowEviction", "noPersistence"), True)
     said = refused(changed({"spec.unsafe": unsafe, "spec.recovery": "Automatic", "spec.redis.port": 1}))
     assert said.count("is not supported yet") == 5
-    assert said.endswith("; set it to false, or remove it. And 1 more")
+    assert said.endswith("; set it to false, or remove it. And 1 more.")
 
 
 def test_membership_is_free_until_the_bootstrap_is_done() -> None:
@@ -163,13 +163,13 @@ def test_membership_is_free_until_the_bootstrap_is_done() -> None:
 def test_a_host_added_later_is_refused() -> None:
     body = changed({"spec.hosts[+]": {"name": "new", "address": "192.168.3.45"}})
     assert refused(body, PREVIOUS) == (
-        "spec.hosts[new]: a host added to a living cluster is not supported yet; remove the entry"
+        "spec.hosts[new]: a host added to a living cluster is not supported yet; remove the entry."
     )
 
 
 def test_a_host_removed_later_is_refused() -> None:
     assert refused(changed({"spec.hosts[3]": GONE}), PREVIOUS) == (
-        "spec.hosts: redis_slave03 (192.168.3.44) removed from a living cluster is not supported yet; put it back"
+        "spec.hosts: redis_slave03 (192.168.3.44) removed from a living cluster is not supported yet; put it back."
     )
 
 
@@ -193,7 +193,7 @@ def test_another_job_for_a_host_later_is_refused() -> None:
     assert refused(body, PREVIOUS) == (
         "spec.hosts[redis_master01].sentinel: a change of it in a living cluster is not supported yet; "
         "set it to false. spec.hosts[redis_slave01].sentinel: a change of it in a living cluster is not supported yet; "
-        "set it to true"
+        "set it to true."
     )
     refuse_unsupported(alive(seed()), parse(seed()), PREVIOUS)
 

@@ -315,6 +315,13 @@ def test_what_needs_a_person_blocks(read: ClusterFacts, kind: str, reason: str) 
     assert one(this, "Stalled").message == one(this, kind).message
 
 
+def test_before_there_is_a_cluster_nobody_looks_for_its_sentinels() -> None:
+    this = inputs(facts(), record=None, bootstrap=None)
+    found = one(this, "MasterConfirmed")
+    assert (found.status, found.reason) == ("Unknown", "NoClusterYet")
+    assert found.message == "No cluster runs on the hosts yet, so there is no master."
+
+
 LOST_KEY = "redis_slave01 shows another key"
 
 
