@@ -16,6 +16,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,11 +26,12 @@ from lab import clusternet
 from lab.binaries import CONTROL_PLANE, binary
 from lab.certs import Authority, new_authority, new_service_account_keys, write_private
 from lab.console import Console, default_console
-from lab.daemons import Daemons, start_time
+from lab.daemons import Daemons
 from lab.guardian import Guardian
 from lab.kubeconfig import assert_lab, write_kubeconfig
 from lab.machine import LabError
 from lab.model import LabConfig
+from lab.processes import Process, process
 
 STATE = Path("/run/redis-sentinel-control-plane")
 START_SECONDS = 60.0
@@ -153,7 +155,7 @@ class ControlPlane:
         if self.running():
             os.close(claim)
             raise LabError(f"the control plane of lab {self.config.name} is up already ({self.url})")
-        os.pwrite(claim, json.dumps([os.getpid(), start_time(os.getpid())]).ljust(64).encode(), 0)
+        os.pwrite(claim, json.dumps(asdict(process(os.getpid()))).ljust(64).encode(), 0)
         return claim
 
     @staticmethod
@@ -168,8 +170,7 @@ class ControlPlane:
     def _driven(claim: int) -> bool:
         """Whether the process that holds the lock lives; else its guardian holds it, and that will end."""
         record = os.pread(claim, 64, 0)
-        pid, started = json.loads(record) if record else (0, None)
-        return started is not None and start_time(pid) == started
+        return bool(record) and Process(**json.loads(record)).alive
 
     def _unclaim(self) -> None:
         if self.claim is not None:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +18,13 @@ from lab.binaries import binary
 from lab.cache import artefact, cache_root
 from lab.console import Console
 from lab.controlplane import ControlPlane
-from lab.daemons import Daemons, end
+from lab.daemons import Daemons
 from lab.guardian import Guardian
 from lab.image import pause_image
 from lab.machine import LabError, run
 from lab.model import LabConfig
 from lab.nodefiles import NodeFiles, packet_rules, rules_table
+from lab.processes import process
 
 STATE = Path("/run/redis-sentinel-node")
 PACKAGES = ("containerd", "runc", "containernetworking-plugins")
@@ -208,7 +209,8 @@ def _processes_naming(argument: str, program: str) -> Iterator[int]:
 
 def _kill_all(pids: Iterable[int]) -> None:
     for pid in pids:
-        end(pid, seconds=0)
+        with suppress(ProcessLookupError):
+            process(pid).kill()
 
 
 def _unmount(directory: Path) -> None:

@@ -68,9 +68,16 @@ class Process:
         path.write_text(json.dumps(asdict(self)))
 
 
-def spawn(command: Sequence[str], log: Path, *, stdin: int | None = None, env: dict[str, str] | None = None) -> Process:
+def spawn(
+    command: Sequence[str],
+    log: Path,
+    *,
+    stdin: int | None = None,
+    env: dict[str, str] | None = None,
+    append: bool = False,
+) -> Process:
     """Start a process in a session of its own, its output going to `log`. Whoever ends it calls :func:`reap`."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0) if stdin is None else (os.POSIX_SPAWN_DUP2, stdin, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
