@@ -28,6 +28,7 @@ $(VENV)/.ready: tests/requirements.txt
 UV_COMPILE = $(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: venv ## pin requirements.in into requirements.txt, with hashes and without addresses
 	$(UV_COMPILE) operator/requirements.in -o operator/requirements.txt
+	$(UV_COMPILE) tests/bench/requirements.in -o tests/bench/requirements.txt
 	echo hatchling==1.27.0 | $(UV_COMPILE) - -o operator/requirements-build.txt
 	$(UV_COMPILE) tests/requirements.in -o tests/requirements.txt
 
@@ -89,6 +90,20 @@ test: machine venv lint artefacts ## everything CI runs; a part of it with ONLY=
 .PHONY: test-long
 test-long: machine venv artefacts ## the matrices; resumable by ONLY="tests/e2e/... -k ..."
 	$(PYTEST) -m long $(or $(ONLY),tests)
+
+# What the bench measures against lives in an environment of its own: its paramiko is another one.
+BENCH_VENV := $(CACHE)/bench-venv-$(shell sha256sum tests/bench/requirements.txt | cut -c1-16)
+
+$(BENCH_VENV)/.ready: tests/bench/requirements.txt
+	@echo "bench: installing Ansible and pyinfra into $(BENCH_VENV)"
+	rm -rf $(BENCH_VENV) && mkdir -p $(CACHE)
+	/usr/bin/python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
+	touch $@
+
+.PHONY: bench
+bench: machine venv artefacts $(BENCH_VENV)/.ready ## how fast it is, against a play, a deploy and bare paramiko in the same run
+	@$(RUN) bench $(BENCH_VENV) $(ONLY)
 
 .PHONY: generate
 generate: venv ## the CRD from the models

@@ -1,0 +1,1 @@
+"""How fast the product is, as ratios against real alternatives in the same run on the same hosts (make bench)."""
