@@ -20,6 +20,7 @@ from typing import Any
 from redis_sentinel_operator.acts import Act, read_act
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.connect.bastion import Bastions
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.declared import Declared, read_declared
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced, OperatorError
@@ -63,6 +64,7 @@ class Cluster:
         self._why = "start"
         self._declared = Declared(None, None, None)
         self._links: dict[str, HostLink] = {}
+        self._bastions = Bastions(services.pool, services.settings)
         self._board: Board | None = None
         self._listening: Listening | None = None
         self._ending = False
@@ -265,7 +267,9 @@ class Cluster:
                 asyncio.get_running_loop().create_task(self._links.pop(name).close())
         for name, host in wanted.items():
             if name not in self._links:
-                self._links[name] = HostLink(host, credentials, self._services.pool, self._settings)
+                self._links[name] = HostLink(host, credentials, self._services.pool, self._settings, self._bastions)
+        needed = {(host.ssh.bastion, credentials) for host in desired.hosts if host.ssh.bastion is not None}
+        self._bastions.keep(needed)
 
     async def _close(self) -> None:
         if self._listening:
@@ -273,6 +277,7 @@ class Cluster:
         links, self._links = list(self._links.values()), {}
         if links:
             await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=2.0)
+        self._bastions.keep(())
 
     async def _rest(self, outcome: Outcome) -> None:
         """Wait until the next pass is due or somebody wakes us."""

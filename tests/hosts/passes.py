@@ -14,6 +14,7 @@ from lab.labs import Lab
 from lab.seedcluster import MASTER_NAME, PASSWORD
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.connect import Credentials
+from redis_sentinel_operator.connect.bastion import Bastions
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
@@ -141,8 +142,10 @@ async def passes(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
     credentials = Credentials(lab.private_key.read_text(), lab.known_hosts())
     record = BootstrapRecord("b1", desired.initial_master, "2026-01-31T12:00:00Z")
     with ThreadPoolExecutor(max_workers=8) as pool:
-        links = {host.name: HostLink(host, credentials, pool, settings) for host in desired.hosts}
+        bastions = Bastions(pool, settings)
+        links = {host.name: HostLink(host, credentials, pool, settings, bastions) for host in desired.hosts}
         try:
             yield Passes(desired, links, record, settings=settings)
         finally:
             await asyncio.gather(*(link.close() for link in links.values()))
+            bastions.keep(())

@@ -22,6 +22,7 @@ from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.errors import NotOurHost
+from redis_sentinel_operator.model.desired import BastionAccess
 from redis_sentinel_operator.model.fact import Known
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
@@ -216,6 +217,21 @@ async def test_a_user_with_sudo_does_it_too(whole: Lab) -> None:
         "start redis (redis.service)",
     ]
     assert stat(host, "/etc/redis.conf") == "640 redis:root"
+
+
+async def test_it_is_done_behind_a_bastion_too(whole: Lab) -> None:
+    host, jump = whole.replicas[1], BastionAccess(whole.master01.address)
+    behind = [
+        each if each.address == jump.address else replace(each, ssh=replace(each.ssh, bastion=jump))
+        for each in seed(whole).hosts
+    ]
+    async with passes(whole, hosts=tuple(behind)) as loop:
+        host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf; systemctl stop redis")
+        await loop.until_settled()
+        connected = host.run("ss -Htn state established '( sport = :22 )'").stdout
+    assert jump.address in connected
+    assert whole.config.bridge_address not in connected, "somebody connects past the bastion"
+    assert host.run("systemctl is-active redis").stdout.strip() == "active"
 
 
 async def test_what_a_killed_replacement_left_behind_goes_with_the_next(loop: Passes, whole: Lab) -> None:

@@ -13,6 +13,7 @@ from redis_sentinel_operator.api.spec_hosts import Host, Package, Ssh
 from redis_sentinel_operator.api.unsupported import refuse_unsupported
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.model.desired import (
+    BastionAccess,
     ClusterRef,
     Desired,
     DesiredHost,
@@ -73,7 +74,12 @@ def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
         name=host.name,
         address=host.address,
         ssh=SshAccess(
-            address=host.ssh_address or host.address, port=ssh.port, user=ssh.user, sudo=ssh.sudo, resp=ssh.resp
+            address=host.ssh_address or host.address,
+            port=ssh.port,
+            user=ssh.user,
+            sudo=ssh.sudo,
+            resp=ssh.resp,
+            bastion=_bastion(ssh),
         ),
         redis=host.redis,
         sentinel=host.sentinel,
@@ -81,6 +87,10 @@ def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
         failure_domain=host.failure_domain or "",
         package=PackageWish(manage=package.manage, name=package.name, version=package.version),
     )
+
+
+def _bastion(ssh: Ssh) -> BastionAccess | None:
+    return BastionAccess(ssh.bastion.address, ssh.bastion.port, ssh.bastion.user) if ssh.bastion else None
 
 
 def _overridden(common: Overridable, own: Overridable | None) -> Overridable:

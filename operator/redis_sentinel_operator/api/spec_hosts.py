@@ -73,7 +73,8 @@ class Ssh(ApiModel):
     )
     bastion: Bastion | None = Field(
         None,
-        description="Host to go through, as with `ssh -J`. Without it hosts are reached directly. Not supported yet.",
+        description="Host to go through, as with `ssh -J`: the Secret's key logs in there, and its known_hosts needs a "
+        "line for it. Without it hosts are reached directly.",
     )
 
 

@@ -34,7 +34,6 @@ _ONLY: Mapping[str, object] = {
 }
 # Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
 _UNSET = (
-    "ssh.bastion",
     "package.name",
     "package.module",
     "minReplicasToWrite",
@@ -87,8 +86,6 @@ def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         at = f"spec.hosts[{host.name}]"
         if host.replica_priority != 100:
             yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
-        if host.ssh and host.ssh.bastion:
-            yield f"{_later(f'{at}.ssh.bastion', host.ssh.bastion.address)}; remove it"
         if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
             yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
         own = host.package.model_dump(by_alias=True, exclude_unset=True) if host.package else {}

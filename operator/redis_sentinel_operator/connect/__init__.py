@@ -6,6 +6,7 @@
 - `connection`: one live connection, made and authenticated with a deadline for each phase.
 - `command`: how a script and its payload travel on stdin and how its answer is cut out of a noisy stream.
 - `session`: the connection, shared by all who need the host; `link`: it and the RESP clients over it.
+- `bastion`: a host on the way to the others, one connection to it for all of them.
 - `tunnel`: redis-py's asyncio client through a `direct-tcpip` channel of that connection.
 """
 

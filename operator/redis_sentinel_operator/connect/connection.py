@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import paramiko
 
@@ -16,6 +16,16 @@ from redis_sentinel_operator.connect.hostkeys import KnownKey
 from redis_sentinel_operator.connect.target import Limits, SshTarget, fingerprint
 from redis_sentinel_operator.connect.wire import ChannelPort, LoopTransport, WakeEvent, Waker, tune
 from redis_sentinel_operator.errors import AuthenticationFailed, HostUnreachable, SessionLost
+
+
+class Hop(Protocol):
+    """A host on the way to another."""
+
+    async def ready(self) -> None:
+        """Connect to the hop itself, within its own deadlines. Raises ConnectError, which names it."""
+
+    async def dial(self, target: SshTarget) -> socket.socket:
+        """Return a socket whose other end is the target's sshd. Raises ConnectError."""
 
 
 class ChannelRefused(Exception):
@@ -198,8 +208,14 @@ def answers_itself(destination: tuple[str, int] | None) -> bool:
     return destination is None or destination[0] in ("127.0.0.1", "::1")
 
 
-async def connect(target: SshTarget, keys: Sequence[KnownKey], key: paramiko.PKey, limits: Limits) -> Link:
-    """Make a connection within `limits.connect` seconds.
+async def connect(
+    target: SshTarget,
+    keys: Sequence[KnownKey],
+    key: paramiko.PKey,
+    limits: Limits,
+    hop: Hop | None = None,
+) -> Link:
+    """Make a connection within `limits.connect` seconds, through a hop where one is given (which is ready by then).
 
     Raises:
         HostUnreachable, HostKeyChanged, AuthenticationFailed: each message says what to do.
@@ -207,7 +223,7 @@ async def connect(target: SshTarget, keys: Sequence[KnownKey], key: paramiko.PKe
     phase = _Phase(target)
     try:
         async with asyncio.timeout(limits.connect):
-            return await _connect(target, keys, key, limits, phase)
+            return await _connect(target, keys, key, limits, phase, hop)
     except TimeoutError:
         raise HostUnreachable(f"{target}: {phase.name} was not finished in time ({phase.seconds:g} s)") from None
 
@@ -224,11 +240,16 @@ class _Phase:
         return asyncio.timeout(seconds)
 
 
-async def _connect(
-    target: SshTarget, keys: Sequence[KnownKey], key: paramiko.PKey, limits: Limits, phase: _Phase
+async def _connect(  # noqa: PLR0917
+    target: SshTarget,
+    keys: Sequence[KnownKey],
+    key: paramiko.PKey,
+    limits: Limits,
+    phase: _Phase,
+    hop: Hop | None,
 ) -> Link:
     async with phase.enter("the TCP connection", limits.tcp):
-        sock = await _tcp(target)
+        sock = await (hop.dial(target) if hop else _tcp(target))
     tune(sock, limits.dead_peer)
     link = Link(target, sock, limits)
     try:
@@ -243,11 +264,11 @@ async def _connect(
 
 
 async def _tcp(target: SshTarget) -> socket.socket:
-    family = socket.AF_INET6 if ipaddress.ip_address(target.address).version == 6 else socket.AF_INET
+    family, where = await _resolved(target)
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
+        await asyncio.get_running_loop().sock_connect(sock, where)
     except OSError as error:
         sock.close()
         raise HostUnreachable(f"{target}: it cannot be reached: {_os_reason(error)}") from error
@@ -255,6 +276,20 @@ async def _tcp(target: SshTarget) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+async def _resolved(target: SshTarget) -> tuple[int, Any]:
+    """Return family and socket address; only a name needs a thread, as resolvers block."""
+    try:
+        found = socket.getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        try:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise HostUnreachable(f"{target}: its name cannot be resolved: {error.strerror}") from error
+    family, _, _, _, where = found[0]
+    return family, where
 
 
 def _os_reason(error: OSError) -> str:

@@ -8,9 +8,10 @@ from concurrent.futures import Executor
 import redis.asyncio
 import redis.exceptions
 
+from redis_sentinel_operator.connect.bastion import Bastions
 from redis_sentinel_operator.connect.command import CommandResult
 from redis_sentinel_operator.connect.session import HostSession
-from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarget
+from redis_sentinel_operator.connect.target import Credentials, SshTarget, limits
 from redis_sentinel_operator.connect.tunnel import resp_client
 from redis_sentinel_operator.errors import HostUnreachable
 from redis_sentinel_operator.model.desired import DesiredHost
@@ -28,13 +29,22 @@ class HostLink:
         credentials: the SSH Secret's content.
         pool: executor for the one blocking call, opening a key with a passphrase.
         settings: deadlines.
+        bastions: those that hosts of this cluster are reached through.
     """
 
-    def __init__(self, host: DesiredHost, credentials: Credentials, pool: Executor, settings: Settings) -> None:
+    def __init__(
+        self,
+        host: DesiredHost,
+        credentials: Credentials,
+        pool: Executor,
+        settings: Settings,
+        bastions: Bastions | None = None,
+    ) -> None:
         self.host = host
         ssh = host.ssh
         target = SshTarget(host.name, ssh.address, ssh.port, ssh.user, ssh.sudo)
-        self.session = HostSession(target, credentials, pool, _limits(settings))
+        hop = bastions.get(ssh.bastion, credentials) if bastions is not None and ssh.bastion is not None else None
+        self.session = HostSession(target, credentials, pool, limits(settings), hop)
         self._credentials = credentials
         self.settings = settings
         self._clients: dict[tuple[int, Secret | None], redis.asyncio.Redis] = {}
@@ -145,8 +155,3 @@ async def _close(client: redis.asyncio.Redis) -> None:
         await client.aclose()
     except (OSError, redis.exceptions.RedisError):
         return  # it was broken already
-
-
-def _limits(settings: Settings) -> Limits:
-    connect = settings.connect_timeout
-    return Limits(tcp=connect, handshake=connect, auth=2 * connect, connect=3 * connect, channel=connect)

@@ -22,7 +22,7 @@ from redis_sentinel_operator.connect.command import (
     sudo_mend,
     sudo_refusal,
 )
-from redis_sentinel_operator.connect.connection import ChannelRefused, Link, answers_itself
+from redis_sentinel_operator.connect.connection import ChannelRefused, Hop, Link, answers_itself
 from redis_sentinel_operator.connect.hostkeys import known_keys, parse_known_hosts
 from redis_sentinel_operator.connect.target import Credentials, Limits, SshTarget
 from redis_sentinel_operator.connect.wire import ChannelPort
@@ -40,15 +40,22 @@ class HostSession:
         credentials: the Secret's content.
         pool: a bounded executor for the one thing that computes: opening a key with a passphrase.
         limits: deadlines and sizes.
+        hop: the host that the target is reached through, where it is not reached directly.
     """
 
     def __init__(
-        self, target: SshTarget, credentials: Credentials, pool: Executor, limits: Limits | None = None
+        self,
+        target: SshTarget,
+        credentials: Credentials,
+        pool: Executor,
+        limits: Limits | None = None,
+        hop: Hop | None = None,
     ) -> None:
         self.target = target
         self.limits = limits or Limits()
         self._credentials = credentials
         self._pool = pool
+        self._hop = hop
         self._link: Link | None = None
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(self.limits.sessions)
@@ -145,7 +152,9 @@ class HostSession:
             keys = known_keys(parse_known_hosts(self._credentials.known_hosts), self.target)
             loop = asyncio.get_running_loop()
             key = await loop.run_in_executor(self._pool, lambda: self._credentials.key)
-            self._link = await connections.connect(self.target, keys, key, self.limits)
+            if self._hop is not None:
+                await self._hop.ready()
+            self._link = await connections.connect(self.target, keys, key, self.limits, self._hop)
             return self._link
 
     async def _session_channel(self, on_ready: Callable[[], None]) -> tuple[Link, ChannelPort]:

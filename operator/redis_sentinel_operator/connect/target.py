@@ -11,13 +11,14 @@ from functools import cached_property
 import paramiko
 
 from redis_sentinel_operator.errors import BadPrivateKey
+from redis_sentinel_operator.settings import Settings
 
 _KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 @dataclass(frozen=True, slots=True)
 class SshTarget:
-    """Where to log in. `name` is the host's name in the spec; messages use it."""
+    """Where to log in. `name` is the host's name in the spec, "" of a bastion; messages use it."""
 
     name: str
     address: str
@@ -26,7 +27,7 @@ class SshTarget:
     sudo: bool = False
 
     def __str__(self) -> str:
-        return f"host {self.name} ({self.address}:{self.port})"
+        return f"host {self.name} ({self.address}:{self.port})" if self.name else f"bastion {self.address}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class Limits:
     dead_peer: float = 30.0
     output: int = 4 * 1024 * 1024
     sessions: int = 8
+
+
+def limits(settings: Settings) -> Limits:
+    """Return the limits that the operator's settings ask for."""
+    connect = settings.connect_timeout
+    return Limits(tcp=connect, handshake=connect, auth=2 * connect, connect=3 * connect, channel=connect)
 
 
 @dataclass(frozen=True)  # no slots: the parsed key is cached, as opening a passphrase is slow on purpose

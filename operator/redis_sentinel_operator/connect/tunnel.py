@@ -33,7 +33,7 @@ from redis_sentinel_operator.errors import (
 
 RespMode = Literal["Tunnel", "Direct"]
 _LOOPBACK = "127.0.0.1"
-_PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
+PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELYPROHIBITED
 _CONNECT_FAILED = 2  # SSH_OPEN_CONNECT_FAILED; sshd's text is strerror of its connect
 _SILENT = ("timed out", "unreachable", "No route", "prohibited", "denied")  # not refused: something is in between
 
@@ -188,7 +188,7 @@ def _candidates(session: HostSession, address: str, port: int) -> list[str]:
 
 
 def _refusal(target: SshTarget, address: str, port: int, refused: ChannelRefused) -> OperatorError:
-    if refused.code == _PROHIBITED:
+    if refused.code == PROHIBITED:
         return ForwardingRefused(
             f"{target}: sshd forbids TCP forwarding, which the operator speaks to redis through; set "
             "`AllowTcpForwarding local` in its sshd_config (and see PermitOpen there, `restrict` and "

@@ -246,7 +246,12 @@ class ChannelPort:
 
 
 def tune(sock: socket.socket, dead_peer: float) -> None:
-    """Set up a connected TCP socket: no Nagle, a fixed send buffer, and an end for peers that fell silent."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Set up a connected socket: no Nagle, a fixed send buffer, and an end for peers that fell silent.
+
+    One half of a socket pair (behind a bastion) has no peer that could: it ends with the bastion's connection.
+    """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    if sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_peer * 1000))

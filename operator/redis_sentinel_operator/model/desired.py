@@ -28,6 +28,15 @@ class ClusterRef:
 
 
 @dataclass(frozen=True, slots=True)
+class BastionAccess:
+    """A host that SSH goes through; the Secret's key logs in there as well."""
+
+    address: str
+    port: int = 22
+    user: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
 class SshAccess:
     """How a host is reached."""
 
@@ -36,6 +45,7 @@ class SshAccess:
     user: str = "root"
     sudo: bool = False
     resp: RespMode = "Tunnel"
+    bastion: BastionAccess | None = None
 
 
 @dataclass(frozen=True, slots=True)

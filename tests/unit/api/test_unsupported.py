@@ -90,11 +90,6 @@ LATER: list[tuple[str, object, str]] = [
             "removeMany",
         )
     ),
-    (
-        "spec.ssh.bastion",
-        {"address": "b"},
-        '{"address": "b", "port": 22, "user": "root"} is not supported yet; remove it',
-    ),
     ("spec.package.name", "redis6", "redis6 is not supported yet; remove it"),
     ("spec.package.module", "redis:6", "redis:6 is not supported yet; remove it"),
     ("spec.package.repositories", ["epel"], '["epel"] is not supported yet; empty or remove it'),
@@ -110,7 +105,6 @@ LATER: list[tuple[str, object, str]] = [
     ("spec.maintenanceHosts", ["redis_slave01"], '["redis_slave01"] is not supported yet; empty or remove it'),
     ("spec.fencedHosts", ["redis_slave01"], '["redis_slave01"] is not supported yet; empty or remove it'),
     ("spec.hosts[1].replicaPriority", 50, "50 is not supported yet; set it to 100, or remove it"),
-    ("spec.hosts[1].ssh.bastion", {"address": "jump"}, "jump is not supported yet; remove it"),
     (
         "spec.hosts[1].ssh.secretRef",
         {"name": "other"},
