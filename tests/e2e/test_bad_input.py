@@ -229,8 +229,8 @@ CASES: dict[str, Case] = {
         "HostsReachable",
         "SudoRefused",
         ALL + "sudo does not let user plain become root without a password (sudo: a password is required); `plain "
-        "ALL=(root) NOPASSWD: ALL` and `Defaults:plain !requiretty` in /etc/sudoers.d/redis-sentinel-operator make it "
-        "work. Nothing is changed there until then.",
+        "ALL=(root) NOPASSWD: /usr/bin/timeout` and `Defaults:plain !requiretty` in "
+        "/etc/sudoers.d/redis-sentinel-operator make it work. Nothing is changed there until then.",
         spec={"ssh": USER | {"user": "plain", "sudo": True}},
         trouble=user_without_sudo,
     ),

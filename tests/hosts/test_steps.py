@@ -21,6 +21,7 @@ from redis_sentinel_operator.apply.executor import Guard
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.connect.command import sudo_mend
 from redis_sentinel_operator.errors import NotOurHost
 from redis_sentinel_operator.model.desired import BastionAccess
 from redis_sentinel_operator.model.fact import Known
@@ -207,11 +208,17 @@ async def test_drift_is_planned_mended_and_gone(loop: Passes, whole: Lab, name: 
 
 
 async def test_a_user_with_sudo_does_it_too(whole: Lab) -> None:
+    """With the sudoers lines that its message and the README name, and no more."""
     host = whole.replicas[1]
+    mend = [part for at, part in enumerate(sudo_mend("admin").split("`")) if at % 2]
     own = [replace(each, ssh=replace(each.ssh, user="admin", sudo=True)) for each in seed(whole).hosts]
-    async with passes(whole, hosts=tuple(own)) as loop:
-        host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf; systemctl stop redis")
-        done = await loop.until_settled()
+    host.run("cat >/etc/sudoers.d/admin && visudo -c", stdin="\n".join(mend) + "\n")
+    try:
+        async with passes(whole, hosts=tuple(own)) as loop:
+            host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf; systemctl stop redis")
+            done = await loop.until_settled()
+    finally:
+        host.run("cat >/etc/sudoers.d/admin", stdin="admin ALL=(ALL) NOPASSWD: ALL\n")
     assert [each.step.what for each in done] == [
         "set repl-timeout in /etc/redis.conf",
         "start redis (redis.service)",
