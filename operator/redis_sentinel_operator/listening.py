@@ -20,6 +20,7 @@ from redis_sentinel_operator.observe.gather import read_redis, read_sentinels
 from redis_sentinel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
+_LOOK = frozenset({"+sdown", "-sdown"})  # of a sentinel: it changes no role, but a pass finds out what it is
 
 
 class Listening:
@@ -83,6 +84,7 @@ class Listening:
         if disturbs(event):
             self.disturbed_at = time.monotonic()
             self._level.set()
+        if disturbs(event) or event.channel in _LOOK:
             self._wake(f"{event.channel} from the sentinel on {event.sentinel}")
 
     def _on_level(self, host: str) -> None:

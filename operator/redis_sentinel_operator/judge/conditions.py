@@ -28,6 +28,7 @@ from redis_sentinel_operator.judge.messages import (
     stalls,
 )
 from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import Known
 from redis_sentinel_operator.model.report import Report, StepResult
 from redis_sentinel_operator.model.verdict import (
     BootstrapRecord,
@@ -168,7 +169,7 @@ def _findings(this: Inputs) -> dict[str, Finding]:
         REACHABLE: verdict.reachable,
         CLAIMED: verdict.claimed,
         CONFIG: _config(this),
-        CREDENTIALS: verdict.credentials,
+        CREDENTIALS: verdict.credentials if _redis_runs(this) else _nothing_runs("PasswordNotTried"),
         PREFLIGHT: _preflight(this, verdict),
     }
 
@@ -189,6 +190,8 @@ def _config(this: Inputs) -> Finding:
     report = this.report
     if report is None or report.facts is None or report.refusal is not None:
         return Finding(None, "NotReadYet", say("NotReadYet", CONFIG))
+    if not _redis_runs(this):
+        return _nothing_runs("NothingToCompare")
     drift = [(host, each) for host, all_of in report.plan.drift.items() for each in all_of]
     now = [
         f"{host}: {each.key} is {each.have!r} instead of {each.want!r}"
@@ -203,9 +206,22 @@ def _config(this: Inputs) -> Finding:
     return Finding(True, "AllAsDeclared", say("AllAsDeclared"))
 
 
+def _redis_runs(this: Inputs) -> bool:
+    """Whether a redis may run: one that could not be asked counts."""
+    facts = this.report.facts if this.report else None
+    return facts is None or any(host.redis != Known(None) for host in facts.hosts.values())
+
+
+def _nothing_runs(reason: str) -> Finding:
+    return Finding(None, reason, say(reason))
+
+
 def _preflight(this: Inputs, verdict: Verdict) -> Finding:
     if verdict.situation_reason:
         return Finding(False, verdict.situation_reason, verdict.situation_message)
+    looks_only = this.desired is not None and this.desired.management != "Full"
+    if verdict.situation is Situation.BARE and verdict.preflight.ok and looks_only:
+        return Finding(None, "PackagesNotAsked", say("PackagesNotAsked"))
     return verdict.preflight
 
 

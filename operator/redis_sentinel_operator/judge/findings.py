@@ -10,8 +10,10 @@ from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
+    Claim,
     ClusterFacts,
     Denied,
+    Fact,
     HostFacts,
     Known,
     RedisFacts,
@@ -164,10 +166,9 @@ def _why_unreadable(facts: HostFacts | None) -> Unknown | None:
 def claimed(desired: Desired, facts: ClusterFacts, owner: str) -> Finding:
     """Whether every host carries our claim."""
     claims = {host.name: facts.hosts[host.name].claim for host in desired.hosts if host.name in facts.hosts}
-    for name, fact in claims.items():
-        if isinstance(fact, Known) and fact.value is not None and fact.value.owner != owner:
-            message = say("HostClaimedByAnother", host=name, owner=fact.value.owner)
-            return Finding(False, "HostClaimedByAnother", message)
+    others = claimed_by_others(claims, owner)
+    if others:
+        return Finding(False, "HostClaimedByAnother", others)
     unread = [name for name, fact in claims.items() if isinstance(fact, Unknown)]
     if unread:
         return Finding(None, "ClaimUnreadable", say("ClaimUnreadable", hosts=", ".join(unread)))
@@ -175,6 +176,17 @@ def claimed(desired: Desired, facts: ClusterFacts, owner: str) -> Finding:
     if free:
         return Finding(False, "NotClaimed", say("NotClaimed", hosts=", ".join(free)))
     return Finding(True, "AllClaimed", say("AllClaimed", hosts=len(claims)))
+
+
+def claimed_by_others(claims: Mapping[str, Fact[Claim | None]], owner: str) -> str:
+    """Return the message for hosts (by name) that another resource owns, "" when there are none."""
+    read = {name: fact.value for name, fact in claims.items() if isinstance(fact, Known)}
+    foreign = {name: claim.owner for name, claim in read.items() if claim is not None and claim.owner != owner}
+    if not foreign:
+        return ""
+    first = next(iter(foreign.values()))
+    hosts = [name for name, other in foreign.items() if other == first]
+    return say("HostClaimedByAnother", owner=first, hosts=", ".join(hosts))
 
 
 def credentials(desired: Desired, facts: ClusterFacts) -> Finding:

@@ -116,7 +116,8 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     REPLICATION: {
         "ReplicasLinked": "All {expected} replicas follow {master} with their links up.",
         "ReplicaMissing": (
-            "{linked} of {expected} replicas follow {master}. {detail} The operator brings back what it may."
+            "{linked} of {expected} replicas follow {master}. {detail} With management Full the operator brings back "
+            "what it may."
         ),
         "ReplicaSyncing": "{linked} of {expected} replicas follow {master}; still synchronising: {detail}",
         "ReplicationBroken": (
@@ -145,14 +146,14 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "NotClaimed": "Not claimed: {hosts}. A host is claimed before its first change; reading needs no claim.",
         "ClaimUnreadable": "The claim of {hosts} could not be read; nothing is changed there.",
         "HostClaimedByAnother": (
-            "{host} belongs to {owner}. Nothing is changed on any host of this resource. Remove the host from one of "
-            "the two resources; if the other one is gone for good, annotate this resource with "
-            '`redis-sentinel-operator.io/act: "adopt-claim {host} <time>"`.'
+            "Owned by {owner}: {hosts}. Nothing is changed on any host of this resource. Remove the hosts from one "
+            "of the two resources. If the other one is gone for good, take its hosts over: annotate this resource with "
+            '`redis-sentinel-operator.io/act: "adopt-claim - <time>"` (the time as `date -u +%FT%TZ` prints it).'
         ),
     },
     CONFIG: {
         "AllAsDeclared": "Every declared setting is in the files and in the running servers.",
-        "ConfigDrift": "Not as declared: {detail}. The operator sets it right when it may.",
+        "ConfigDrift": "Not as declared: {detail}. With management Full the operator sets it right when it may.",
         "RestartPending": (
             "Written, but in force only after a restart: {detail}. The operator does not restart by itself; restart "
             "the replicas one by one and the master after a failover."
@@ -160,6 +161,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "InvalidSpec": "{detail}",
         "NotSupportedYet": "{detail}",
         "NotReadYet": "The settings were not compared yet.",
+        "NothingToCompare": "No redis runs on the hosts: there is nothing to compare.",
     },
     CREDENTIALS: {
         "CredentialsInSync": "The Secrets can be used and the servers accept the password.",
@@ -188,10 +190,15 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             " supported yet. Put the old password back."
         ),
         "NotReadYet": "The credentials were not used yet.",
+        "PasswordNotTried": "The Secrets can be used. No redis runs on the hosts: nobody could try the password.",
     },
     PREFLIGHT: {
         "PreflightPassed": "Nothing stands in the way of the declared state.",
         "NotReadYet": "The hosts were not looked at yet.",
+        "PackagesNotAsked": (
+            "Nothing that was read stands in the way. Whether the hosts can get their packages is asked with "
+            "management Full, before the first change."
+        ),
         "ForeignData": (
             "This resource did not make what is on {detail} Nothing is changed on any host. If it is to be taken "
             "over, start its sentinels with master name {name}; if it may go, remove it from the host."

@@ -29,6 +29,11 @@ _STATES: Final[Mapping[str, State]] = {"True": "good", "False": "bad"}
 _ALWAYS: Final = frozenset({"Ready", "master"})  # news also when good from the beginning
 # Reconciling comes and goes with each pass that has work; Stalled says what Ready says
 _NO_NEWS: Final = frozenset({"Reconciling", "Stalled"})
+# What a set-up makes is bad until it is made: no news, and no warning
+_IN_THE_MAKING: Final = frozenset(
+    {"MasterConfirmed", "QuorumHealthy", "ReplicationHealthy", "HostsClaimed", "ConfigInSync"}
+)
+_SETTING_UP: Final = frozenset({"Starting", "Bootstrapping"})
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +109,10 @@ class Events:
         """
         known = ref.uid in self._seen or not status
         self._seen.add(ref.uid)
+        setting_up = status.get("phase") == "Bootstrapping"
         for seen in _aspects(status):
+            if setting_up and seen.name in _IN_THE_MAKING:
+                continue
             if known and not _quiet(self._told.get((ref.uid, seen.name)), seen):
                 self.transition(ref, seen)
             else:
@@ -140,7 +148,9 @@ def _aspects(status: Mapping[str, Any]) -> Iterator[Aspect]:
         kind = str(condition["type"])
         if kind not in _NO_NEWS:
             message = f"{kind} is {condition['status']}: {condition.get('message', '')}"
-            yield Aspect(kind, str(condition["reason"]), message, _STATES.get(str(condition["status"]), "unknown"))
+            state = _STATES.get(str(condition["status"]), "unknown")
+            expected = kind == "Ready" and condition["reason"] in _SETTING_UP
+            yield Aspect(kind, str(condition["reason"]), message, "good" if expected else state)
     master = status.get("master")
     if master:
         where = f"{master['host']} ({master['address']}:{master['port']})"

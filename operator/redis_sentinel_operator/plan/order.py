@@ -57,13 +57,15 @@ def _alive(
 ) -> Part:
     """Mend each host that carries our claim; the others are claimed first."""
     unclaimed = [host for host in hosts if not ours(host, context.owner)]
-    missing = claims(unclaimed, _claim(desired, context), adopt=context.adopt_claim)
+    missing = claims(unclaimed, _claim(desired, context.bootstrap, context.owner), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
     return missing + alive(desired, facts, mine, verdict)
 
 
 def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], context: PlanContext) -> Part:
     record = context.bootstrap
+    if record is None and desired.management != "Full":  # what the set-up would do; nothing is recorded for a look
+        record = BootstrapRecord("", desired.initial_master, started_at="")
     if record is None:
         first = desired.initial_master
         return wait(f"the bootstrap with {first} as master begins when it is recorded in status")
@@ -74,16 +76,15 @@ def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], con
             "create it anew"
         )
     return _claimed_first(
-        desired, hosts, context, _claim(desired, context), bootstrap(desired, facts, hosts, record.master)
+        desired, hosts, context, _claim(desired, record, context.owner), bootstrap(desired, facts, hosts, record.master)
     )
 
 
-def _claim(desired: Desired, context: PlanContext) -> Claim:
-    record = context.bootstrap
+def _claim(desired: Desired, record: BootstrapRecord | None, owner: str) -> Claim:
     if record is None:
-        return Claim(context.owner)
+        return Claim(owner)
     first = next((host.address for host in desired.hosts if host.name == record.master), "")
-    return Claim(context.owner, record.id, first)
+    return Claim(owner, record.id, first)
 
 
 def _claimed_first(desired: Desired, hosts: Sequence[Host], context: PlanContext, claim: Claim, rest: Part) -> Part:

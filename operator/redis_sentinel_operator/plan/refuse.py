@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis_sentinel_operator.conf.redis_conf import parse
-from redis_sentinel_operator.judge.findings import preflight
+from redis_sentinel_operator.judge.findings import claimed_by_others, preflight
 from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known
 from redis_sentinel_operator.model.step import Refusal
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
-from redis_sentinel_operator.plan.claim import foreign
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.package import other_version
 
@@ -30,11 +29,8 @@ def refuse(
 
 
 def _claimed(hosts: Sequence[Host], owner: str) -> Refusal | None:
-    for host in hosts:
-        if foreign(host, owner) and host.claim is not None:
-            message = say("HostClaimedByAnother", host=host.name, owner=host.claim.owner)
-            return Refusal(CLAIMED, "HostClaimedByAnother", message)
-    return None
+    message = claimed_by_others({host.name: host.facts.claim for host in hosts}, owner)
+    return Refusal(CLAIMED, "HostClaimedByAnother", message) if message else None
 
 
 def _foreign(verdict: Verdict) -> Refusal | None:

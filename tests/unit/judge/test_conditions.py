@@ -245,7 +245,8 @@ def test_drift_is_named() -> None:
         CONFIG,
         "False",
         "ConfigDrift",
-        "Not as declared: redis_slave01: repl-timeout is '10' instead of '60'. The operator sets it right when it may.",
+        "Not as declared: redis_slave01: repl-timeout is '10' instead of '60'. With management Full the operator "
+        "sets it right when it may.",
     )
 
 
@@ -320,6 +321,17 @@ def test_before_there_is_a_cluster_nobody_looks_for_its_sentinels() -> None:
     found = one(this, "MasterConfirmed")
     assert (found.status, found.reason) == ("Unknown", "NoClusterYet")
     assert found.message == "No cluster runs on the hosts yet, so there is no master."
+
+
+def test_nothing_is_said_to_be_in_order_where_nothing_runs() -> None:
+    look = inputs(facts(), record=None, bootstrap=None, desired=desired(management="Observe"))
+    assert [(one(look, kind).status, one(look, kind).reason) for kind in (CONFIG, CREDENTIALS, PREFLIGHT)] == [
+        ("Unknown", "NothingToCompare"),
+        ("Unknown", "PasswordNotTried"),
+        ("Unknown", "PackagesNotAsked"),
+    ]
+    working = inputs(facts(), record=None, bootstrap=None)
+    assert (one(working, CONFIG).reason, one(working, PREFLIGHT).reason) == ("NothingToCompare", "PreflightPassed")
 
 
 LOST_KEY = "redis_slave01 shows another key"

@@ -42,7 +42,7 @@ def test_all_needs_are_met_in_the_calm_cluster(need: Need, host: str) -> None:
 
 def test_a_foreign_claim_on_any_host_stops_every_host() -> None:
     read = facts(owned(alive(S3), owner="other/ns/x"), of=alive)
-    assert (asked(Need.CLAIM, S1, read) or "").startswith("redis_slave03 belongs to other/ns/x.")
+    assert (asked(Need.CLAIM, S1, read) or "").startswith("Owned by other/ns/x: redis_slave03.")
 
 
 def test_an_unread_claim_stops_its_host_only() -> None:

@@ -125,7 +125,8 @@ def test_a_replica_that_does_not_follow_is_named(redis: object, why: str) -> Non
     assert found == Finding(
         False,
         "ReplicaMissing",
-        f"2 of 3 replicas follow redis_master01. redis_slave01: {why}. The operator brings back what it may.",
+        f"2 of 3 replicas follow redis_master01. redis_slave01: {why}. With management Full the operator "
+        "brings back what it may.",
     )
 
 
@@ -197,7 +198,7 @@ def test_a_trouble_of_several_hosts_is_told_once_with_what_to_type_for_all() -> 
 def test_a_host_of_another_owner_is_named() -> None:
     found = verdict(facts(owned(alive(S2), owner="c0ffee/other/redis"), of=alive)).claimed
     assert (found.ok, found.reason) == (False, "HostClaimedByAnother")
-    assert found.message.startswith("redis_slave02 belongs to c0ffee/other/redis. Nothing is changed on any host")
+    assert found.message.startswith("Owned by c0ffee/other/redis: redis_slave02. Nothing is changed on any host")
 
 
 def test_unclaimed_and_unread_claims() -> None:

@@ -86,6 +86,25 @@ def test_what_gets_bad_or_better_is_news(
     assert [(kind, reason) for kind, reason, _ in waiting(events)] == told
 
 
+def test_a_set_up_warns_of_nothing_that_it_is_about_to_make(events: Events) -> None:
+    def at(phase: str, *conditions: tuple[str, str, str]) -> dict[str, Any]:
+        made = [{"type": kind, "status": value, "reason": why, "message": "m"} for kind, value, why in conditions]
+        return {"phase": phase, "conditions": made}
+
+    events.conditions(REF, {})
+    going_on = ("Ready", "False", "Bootstrapping"), ("HostsClaimed", "False", "NotClaimed")
+    events.conditions(REF, at("Bootstrapping", *going_on, ("QuorumHealthy", "False", "QuorumLost")))
+    events.conditions(REF, at("Bootstrapping", *going_on, ("PreflightPassed", "False", "StepFailed")))
+    events.conditions(REF, at("Healthy", ("Ready", "True", "Healthy"), ("HostsClaimed", "True", "AllClaimed")))
+    events.conditions(REF, at("Degraded", ("Ready", "True", "Healthy"), ("HostsClaimed", "False", "NotClaimed")))
+    assert [(kind, reason) for kind, reason, _ in waiting(events)] == [
+        ("Normal", "Bootstrapping"),
+        ("Warning", "StepFailed"),
+        ("Normal", "Healthy"),
+        ("Warning", "NotClaimed"),
+    ]
+
+
 def test_too_many_are_left_out_and_other_objects_do_not_suffer(
     events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:

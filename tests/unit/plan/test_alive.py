@@ -435,7 +435,7 @@ def test_a_host_of_another_owner_stops_everything_until_a_person_says_so() -> No
     assert todo.steps == ()
     assert todo.refusal is not None
     assert (todo.refusal.reason, todo.refusal.condition) == ("HostClaimedByAnother", "HostsClaimed")
-    assert todo.refusal.message.startswith(f"{S1} belongs to beef/other/redis.")
+    assert todo.refusal.message.startswith(f"Owned by beef/other/redis: {S1}.")
     adopted = plan(desired(), facts, ALIVE, PlanContext(OWNER, DONE.bootstrap, adopt_claim=True))
     assert adopted.steps[0].action == TakeClaim(OWNER, "b1", ADDRESS[M], force=True)
 

@@ -59,6 +59,15 @@ def all_passes(facts: ClusterFacts) -> tuple[ClusterFacts, list[Plan]]:
     raise AssertionError(shown(plans[-1]))
 
 
+def test_a_look_at_bare_hosts_shows_what_a_set_up_begins_with() -> None:
+    """Nothing is recorded for it: the record is made when a set-up really begins."""
+    own = desired(management="Observe")
+    todo = plan(own, cluster(bare), verdict(Situation.BARE), PlanContext(OWNER))
+    assert [(step.host, type(step.action)) for step in todo.steps] == [
+        (name, kind) for kind in (TakeClaim, InstallPackage) for name in ADDRESS
+    ]
+
+
 def test_first_the_hosts_are_claimed_and_nothing_else() -> None:
     todo = plan(desired(), cluster(bare), verdict(Situation.BARE), CONTEXT)
     assert [(step.host, step.action, step.needs) for step in todo.steps] == [
