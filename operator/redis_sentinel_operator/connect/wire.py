@@ -129,7 +129,7 @@ class LoopTransport(paramiko.Transport):
             for host, port in (destination, ("127.0.0.1", 0)):
                 message.add_string(host)
                 message.add_int(port)
-        self._send_user_message(message)  # type: ignore[attr-defined]
+        self._send_user_message(message)
         return channel
 
     def request_exec(self, channel: paramiko.Channel, line: str) -> None:
@@ -143,11 +143,20 @@ class LoopTransport(paramiko.Transport):
         message.add_string("exec")
         message.add_boolean(True)
         message.add_string(line)
-        self._send_user_message(message)  # type: ignore[attr-defined]
+        self._send_user_message(message)
 
     def refusal(self, channel: paramiko.Channel) -> tuple[int, str] | None:
         """Return (code, sshd's text) when sshd refused the channel; codes are those of RFC 4254, 5.1."""
         return self._refusals.pop(channel.chanid, None)
+
+    def _send_user_message(self, data: Message) -> None:
+        # A peer that died a moment ago shows here first, as EOFError or as a broken pipe. Whoever waits for an answer
+        # is told by the end of the connection, like everybody else; the shutdown makes sure that it comes now.
+        try:
+            super()._send_user_message(data)  # type: ignore[misc]
+        except (EOFError, OSError):
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def _parse_channel_open_failure(self, m: Message) -> None:
         # paramiko keeps the last refusal of the whole connection only, and drops sshd's text.

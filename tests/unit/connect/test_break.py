@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import Executor
@@ -42,6 +43,16 @@ async def test_a_death_nobody_noticed_yet_costs_no_error(start_sshd: StartSshd, 
     await host.connect()
     _signal_sessions(sshd, signal.SIGKILL)
     assert host.connected  # the loop had no chance to be told
+    assert (await host.run("echo two", timeout=5)).text == "two\n"
+    await host.close()
+
+
+async def test_a_death_that_shows_in_the_sending_first_costs_no_error_either(sshd: Sshd, pool: Executor) -> None:
+    host = HostSession(sshd.target(), sshd.credentials(), pool)
+    await host.connect()
+    assert host._link is not None
+    host._link._transport.sock.shutdown(socket.SHUT_WR)  # as after a reset that the reading thread has not met yet
+    assert host.connected
     assert (await host.run("echo two", timeout=5)).text == "two\n"
     await host.close()
 
