@@ -24,15 +24,16 @@ from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.connect.command import sudo_mend
 from redis_sentinel_operator.errors import NotOurHost
 from redis_sentinel_operator.model.desired import BastionAccess
-from redis_sentinel_operator.model.fact import Known
+from redis_sentinel_operator.model.fact import FirewalldRule, Known
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     Action,
     ConfigSet,
     EditConf,
+    EditFirewalld,
     EnableUnit,
+    FillChain,
     InstallPackage,
-    OpenPorts,
     ReleaseClaim,
     SentinelSet,
     StartUnit,
@@ -266,7 +267,8 @@ def actions(host: Host) -> list[Action]:
         WriteDropIn(EL7.redis_drop_in, "[Service]\nRestart=always\n"),
         StartUnit("systemd-timesyncd.service", 6379, sentinel=False),
         EnableUnit("rsync.service"),
-        OpenPorts("firewalld", "public", (7777,), (7777,)),
+        EditFirewalld(add=(FirewalldRule("runtime", "public", "7777/tcp"),)),
+        FillChain("iptables", "*filter\n:REDIS-SENTINEL-OPERATOR - [0:0]\nCOMMIT\n"),
         ConfigSet({"repl-timeout": "61"}, 6379),
         SentinelSet(MASTER_NAME, {"parallel-syncs": "3"}, 26379),
     ]

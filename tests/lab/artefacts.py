@@ -7,6 +7,7 @@ from lab.binaries import PACKAGES, binary
 from lab.console import Console
 from lab.families import FAMILIES
 from lab.image import image_archive, pause_image
+from lab.iptables import iptables_services
 from lab.machine import ensure_host_tools
 from lab.node import node_tools
 from lab.packages import repository
@@ -18,6 +19,7 @@ def build_all(console: Console) -> None:
     for family in FAMILIES.values():
         root_trees(family, console)
         repository(family, console)
+    iptables_services(console)
     for name in PACKAGES:
         binary(name, console)
     node_tools(console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from redis_sentinel_operator.api.members import living
@@ -52,6 +53,8 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
         redis_config=check_config(spec),
         password=password,
         firewall=spec.firewall.manage,
+        clients=_clients(spec),
+        firewall_exclusive=spec.firewall.exclusive,
         deletion_policy=spec.deletion_policy,
     )
 
@@ -114,6 +117,34 @@ def _initial_master(spec: RedisSentinelClusterSpec, status: Mapping[str, Any]) -
         f"spec.initialMaster: {spec.initial_master} is no host that runs redis; name one of {', '.join(candidates)}, "
         "or remove the field",
     )
+
+
+def _clients(spec: RedisSentinelClusterSpec) -> tuple[str, ...] | None:
+    """The networks in canonical form, each once; an address is a network of one."""
+    if spec.firewall.clients is None:
+        return None
+    return tuple(dict.fromkeys(_client(text, spec.hosts[0].address) for text in spec.firewall.clients))
+
+
+def _client(text: str, address: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise SpecRefused("InvalidSpec", f"spec.firewall.clients: {_mended(text)}") from None
+    if network.prefixlen == 0:
+        said = f"{text} is everybody; remove the field to let anybody connect"
+        raise SpecRefused("InvalidSpec", f"spec.firewall.clients: {said}")
+    if network.version != ip_address(address).version:
+        said = f"{text} is of another family than the hosts' addresses ({address}); remove it"
+        raise SpecRefused("InvalidSpec", f"spec.firewall.clients: {said}")
+    return str(network)
+
+
+def _mended(text: str) -> str:
+    try:
+        return f"{text} has bits of a host in it; write {ip_network(text, strict=False)}"
+    except ValueError:
+        return f"{text} is no address and no network; write it like 10.1.0.0/16 or 10.1.2.3"
 
 
 def _sentinel(spec: RedisSentinelClusterSpec) -> SentinelSettings:

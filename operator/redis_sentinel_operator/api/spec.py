@@ -88,16 +88,21 @@ class Firewall(ApiModel):
 
     manage: FirewallManage = Field(
         "Auto",
-        description="Who opens the ports of redis and sentinel on the hosts. Auto: firewalld where it runs, else "
-        "nobody. Firewalld: firewalld, and it must run. Iptables: not supported yet. None: you.",
+        description="Which firewall the operator keeps open for redis and sentinel on the hosts, now and after a "
+        "reboot. Auto: the one that runs, firewalld or iptables.service; where none runs, nothing is done. Firewalld, "
+        "Iptables: that one, and it must run. None: you look after it, and what the operator opened before stays. Only "
+        "rules of its own are made, in iptables in a chain of its own; those of SSH are never touched.",
     )
     clients: Annotated[Items[Network], Field(max_length=64, json_schema_extra=SET)] | None = Field(
         None,
-        description="Networks that may connect, such as 10.1.0.0/16. Without it any; an empty list: only the hosts of "
-        "the cluster. Not supported yet.",
+        description="Networks or addresses that may connect to redis and sentinel beside the hosts of the cluster, such"
+        " as 10.1.0.0/16. Without it anybody may; with an empty list only the hosts. The operator itself comes through "
+        "SSH and needs no entry, except where ssh.resp is Direct. Who is taken away keeps the connections that it has.",
     )
     exclusive: bool = Field(
-        False, description="Also close our ports where others opened them wider. true is not supported yet."
+        False,
+        description="Also close what others opened wider than clients says. Without it that is only told. What lets in "
+        "to other ports as well (a range, a trusted zone of firewalld) stays and is told.",
     )
 
 

@@ -19,7 +19,6 @@ _ONLY: Mapping[str, object] = {
     "package.lock": True,
     "redis.port": 6379,
     "sentinel.port": 26379,
-    "firewall.exclusive": False,
     "endpoints.enabled": True,
     "updateStrategy": "Automatic",
     "recovery": "Manual",
@@ -33,13 +32,7 @@ _ONLY: Mapping[str, object] = {
     "unsafe.removeMany": False,
 }
 # Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
-_UNSET = (
-    "package.name",
-    "package.module",
-    "minReplicasToWrite",
-    "minReplicasMaxLagSeconds",
-    "firewall.clients",
-)
+_UNSET = ("package.name", "package.module", "minReplicasToWrite", "minReplicasMaxLagSeconds")
 _EMPTY = ("maintenanceHosts", "fencedHosts", "package.repositories")
 
 
@@ -77,8 +70,6 @@ def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         value = _at(document, path)
         if value:
             yield f"{_later(f'spec.{path}', value)}; empty or remove it"
-    if spec.firewall.manage == "Iptables":
-        yield f"{_later('spec.firewall.manage', 'Iptables')}; set it to None and open the ports yourself"
 
 
 def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:

@@ -16,10 +16,12 @@ from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
     ConfigSet,
     EditConf,
+    EditFirewalld,
     EnableUnit,
+    FillChain,
     InstallPackage,
-    OpenPorts,
     ReleaseClaim,
+    SaveChain,
     SentinelSet,
     StartUnit,
     Step,
@@ -75,6 +77,6 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await files.write_drop_in(action, link, guard, settings)
         case EnableUnit() as action:
             return await units.enable(action, link, guard, settings)
-        case OpenPorts() as action:
-            return await firewall.open_ports(action, link, guard, settings)
+        case EditFirewalld() | FillChain() | SaveChain() as action:
+            return await firewall.change_firewall(action, link, guard, settings)
     raise AssertionError(f"no such action: {type(step.action).__name__}")

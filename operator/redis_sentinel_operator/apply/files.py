@@ -33,7 +33,7 @@ async def replace(
 ) -> Outcome:
     """Replace redis.conf or sentinel.conf, where it still is the file that the plan was made from."""
     text = action.text.reveal()
-    arguments = (action.path, action.base_sha256, sha256(text), action.owner, action.group, _MODE)
+    arguments = (action.path, action.base_sha256, sha256(text), action.owner, action.group, _MODE, "")
     result = await change(link, guard, "replace", *arguments, stdin=encode(text), seconds=settings.step_timeout)
     if result.exit_status == CHANGED_MEANWHILE:
         return failed(f"{action.path} was changed meanwhile; it is read again and nothing is lost")

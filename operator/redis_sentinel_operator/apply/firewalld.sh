@@ -1,42 +1,78 @@
-# Opens TCP ports, in force and permanently apart: a reload would drop other people's runtime rules.
-# $1 zone ("" = the default one), $2 ports now, $3 ports permanently (words).
+# Opens and closes in firewalld, in force and permanently apart: a reload would drop other people's runtime rules.
+# Stdin: a change a line, `add|remove runtime|permanent ZONE WORDS`, where WORDS are `6379/tcp`, `service redis` or a
+# rich rule. What we open is noted before it is opened, and forgotten after it was closed: what is not noted is others'.
 # Over D-Bus, as firewalld's own client takes 400 ms for each call; that client where the bus does not do.
 rso_guard
 base=/org/fedoraproject/FirewallD1
 name=org.fedoraproject.FirewallD1
+noted=$rso_dir/firewall
+changes=$(cat)
 
 bus() { # path interface method arguments
-    timeout 5 busctl --system call $name "$@" 2>/dev/null 9>&-
+    timeout 5 busctl --system call $name "$@" 2>/dev/null </dev/null 9>&-
 }
 
-over_bus() { # zone, ports now, ports permanently
-    [ -n "$1" ] || return 1
-    permanent=$(bus $base/config $name.config getZoneByName s "$1") || return 1
-    permanent=${permanent#*\"}
-    permanent=${permanent%\"*}
-    for port in $2; do
-        bus $base $name.zone addPort sssi "$1" "$port" tcp 0 >/dev/null || return 1
-    done
-    for port in $3; do
-        bus "$permanent" $name.config.zone addPort ss "$port" tcp >/dev/null || return 1
-        [ "$(bus "$permanent" $name.config.zone queryPort ss "$port" tcp)" = 'b true' ] || return 1
-    done
+permanent_zone() { # zone: sets $found to its path
+    found=$(bus $base/config $name.config getZoneByName s "$1") || return 1
+    found=${found#*\"}
+    found=${found%\"*}
 }
 
-by_command() { # "--permanent" or "", zone, ports
-    [ -n "$3" ] || return 0
-    for port in $3; do
-        set -- "$@" "--add-port=$port/tcp"
-    done
-    permanent=$1
-    zone=${2:+--zone=$2}
-    shift 3
+over_bus() { # add|remove|query layer zone words
+    act=$1 where=$2 within=$3
+    case $4 in
+    rule*) set -- RichRule s "$4" ;;
+    service\ *) set -- Service s "${4#service }" ;;
+    *) set -- Port ss "${4%/*}" "${4#*/}" ;;
+    esac
+    method=$act$1 signature=$2
+    shift 2
+    case $where-$act in
+    permanent-*) permanent_zone "$within" && bus "$found" $name.config.zone "$method" "$signature" "$@" ;;
+    runtime-add) bus $base $name.zone "$method" "s${signature}i" "$within" "$@" 0 ;;
+    *) bus $base $name.zone "$method" "s$signature" "$within" "$@" ;;
+    esac
+}
+
+by_command() { # add|remove layer zone words
+    case $4 in
+    rule*) option=--$1-rich-rule=$4 ;;
+    service\ *) option=--$1-service=${4#service } ;;
+    *) option=--$1-port=$4 ;;
+    esac
+    permanent=
+    [ "$2" = runtime ] || permanent=--permanent
     # shellcheck disable=SC2086 # no word where it is empty
-    timeout 30 firewall-cmd $permanent $zone "$@" >/dev/null 9>&-
+    timeout 30 firewall-cmd $permanent --zone="$3" "$option" >/dev/null 2>&1 </dev/null 9>&-
+    case "$1 $?" in
+    *' 0' | 'remove 112') ;; # 112: there is no such zone any more
+    *) return 1 ;;
+    esac
 }
 
-over_bus "$1" "$2" "$3" && exit
-by_command "" "$1" "$2" && by_command --permanent "$1" "$3" || {
-    echo "firewalld did not open every port" >&2
-    exit 1
+one() { # add|remove layer zone words
+    over_bus "$@" >/dev/null && return
+    case "$1 $(over_bus query "$2" "$3" "$4")" in
+    'add b true' | 'remove b false') ;; # it was so before
+    *) by_command "$@" ;;
+    esac
 }
+
+rest_of() { # add|remove: what is to be done so
+    printf '%s\n' "$changes" | sed -n "s/^$1 //p"
+}
+
+if [ -n "$(rest_of add)" ]; then
+    { [ ! -r "$noted" ] || cat "$noted"; rest_of add; } | sort -u | rso_replace "$noted" 0600 root root || exit 70
+fi
+while read -r verb layer zone words; do
+    one "$verb" "$layer" "$zone" "$words" || {
+        echo "firewalld did not $verb $words in zone $zone ($layer)" >&2
+        exit 1
+    }
+done <<END
+$changes
+END
+if [ -r "$noted" ] && [ -n "$(rest_of remove)" ]; then
+    grep -vxF "$(rest_of remove)" "$noted" | rso_replace "$noted" 0600 root root || exit 70
+fi

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.judge.admission import too_wide
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.telling import told
@@ -217,6 +218,9 @@ def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     taken = "; ".join(phrase for host, each in seen for phrase in _taken_ports(desired, host, each))
     if taken:
         return Finding(False, "PortTaken", say("PortTaken", detail=f"{taken[:1].upper()}{taken[1:]}."))
+    wide = "; ".join(f"{name}: {phrase}" for name, phrase in too_wide(desired, facts).items())
+    if wide:
+        return Finding(False, "FirewallWider", say("FirewallWider", detail=wide))
     return Finding(True, "PreflightPassed", say("PreflightPassed"))
 
 

@@ -217,6 +217,11 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         ),
         "PortTaken": ("{detail} Nothing is started there. Stop what listens there."),
         "UnsupportedSystem": "{detail} The operator leaves the host alone.",
+        "FirewallWider": (
+            "More can connect than spec.firewall.clients says: {detail}. The operator did not open that and leaves it."
+            " Close it on the hosts; what is about the ports of redis alone is closed by the operator with "
+            "spec.firewall.exclusive: true. Or declare who may connect in spec.firewall.clients."
+        ),
         "StepFailed": "A change did not succeed: {detail} The round was stopped; the operator tries again.",
     },
     READY: {

@@ -97,6 +97,8 @@ class Desired:
     redis_config: Mapping[str, str] = field(default_factory=dict)
     password: Secret | None = None
     firewall: FirewallManage = "Auto"
+    clients: tuple[str, ...] | None = None  # networks in canonical form (10.1.0.0/16); None: anybody may connect
+    firewall_exclusive: bool = False
     deletion_policy: DeletionPolicy = "Retain"
 
     def host(self, name: str) -> DesiredHost:

@@ -69,13 +69,34 @@ class UnitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FirewalldRule:
+    """One thing in firewalld, in its own words: `6379/tcp`, `service redis`, or a rich rule as firewalld prints it."""
+
+    layer: Literal["runtime", "permanent"]
+    zone: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.layer} {self.zone} {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
 class FirewallFacts:
-    """What lets packets in. Ports are written as firewalld does: `6379/tcp`."""
+    """What lets packets in.
+
+    Of firewalld: `runtime` and `permanent` hold what the zone of the host's address lets in, in the words of
+    `FirewalldRule` (and `target ACCEPT` for a zone that lets in all); `opened` is what the operator itself opened, in
+    any zone, as the host keeps it. Of iptables: `rules` are those of the table filter in force, in order, as
+    `iptables -S` prints them; `saved` is the file that is loaded at boot, None where there is none.
+    """
 
     backend: Literal["firewalld", "iptables", "none"]
     zone: str = ""
     runtime: frozenset[str] = frozenset()
     permanent: frozenset[str] = frozenset()
+    opened: frozenset[FirewalldRule] = frozenset()
+    rules: tuple[str, ...] = ()
+    saved: FileFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

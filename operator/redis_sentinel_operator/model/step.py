@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
+from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule
 from redis_sentinel_operator.model.secret import Secret
 
 
@@ -108,13 +109,35 @@ class EnableUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPorts:
-    """Open TCP ports in firewalld, runtime and permanent apart, no reload; or in iptables."""
+class EditFirewalld:
+    """Open and then close in firewalld, in force and permanently apart, no reload.
 
-    backend: str
-    zone: str
-    runtime: tuple[int, ...]
-    permanent: tuple[int, ...]
+    What is opened is noted on the host as ours; what is closed is no longer.
+    """
+
+    add: tuple[FirewalldRule, ...] = ()
+    remove: tuple[FirewalldRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FillChain:
+    """Fill our chain and lead to it, in one transaction: `text` is what iptables-restore (ip6tables-restore) reads."""
+
+    tool: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveChain:
+    """Put our lines into the file that iptables.service loads at boot, where `iptables-restore --test` takes it.
+
+    `text` is the edited file as a whole, `base_sha256` the digest of the one it was made from; mode and owner stay.
+    """
+
+    tool: str
+    file: FileFacts
+    text: str = field(repr=False)
+    base_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +166,9 @@ Action: TypeAlias = (
     | WriteDropIn
     | StartUnit
     | EnableUnit
-    | OpenPorts
+    | EditFirewalld
+    | FillChain
+    | SaveChain
     | ConfigSet
     | SentinelSet
 )

@@ -5,30 +5,32 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import Final
+from collections.abc import Iterable, Iterator
+from html import unescape
 
-from redis_sentinel_operator.model.fact import FirewallFacts
-from redis_sentinel_operator.observe.sections import Damaged, Rows
+from redis_sentinel_operator.conf.firewall import ACCEPT_ALL, firewalld_opening
+from redis_sentinel_operator.model.fact import FirewalldRule, FirewallFacts
+from redis_sentinel_operator.observe.sections import Damaged, Rows, one_file
 
-_RESTRICTED: Final = frozenset({"-s", "--source", "-i", "--in-interface", "-d", "--destination", "!"})
+_LISTED = re.compile(r"\s*(target|services|ports|rich rules): *(.*)")
 
 
-def firewall_of(rows: Rows, ports: Sequence[int]) -> FirewallFacts:
-    """Read what is open; a range that covers one of `ports` counts as that port as well."""
+def firewall_of(rows: Rows) -> FirewallFacts:
+    """Read what is open.
+
+    Raises:
+        Damaged: it does not have the shape that the probe writes.
+    """
     words: dict[str, list[str]] = {}
     for word, rest in rows:
         words.setdefault(word, []).append(rest)
     backend = _one(words, "backend")
     if backend == "firewalld":
-        runtime, permanent = _firewalld(_one(words, "runtime")), _firewalld(_one(words, "permanent"))
-        return FirewallFacts(
-            "firewalld", _one(words, "zone"), runtime | _covered(runtime, ports), permanent | _covered(permanent, ports)
-        )
+        runtime, permanent = (_firewalld(words.get(layer, [])) for layer in ("runtime", "permanent"))
+        return FirewallFacts("firewalld", _one(words, "zone"), runtime, permanent, _noted(words.get("opened", [])))
     if backend == "iptables":
-        runtime, permanent = _accepted(words.get("rule", [])), _accepted(words.get("saved", []))
-        return FirewallFacts("iptables", "", runtime | _covered(runtime, ports), permanent | _covered(permanent, ports))
+        saved = one_file(tuple(row for row in rows if row[0] in ("file", "absent")))
+        return FirewallFacts("iptables", rules=tuple(words.get("rule", [])), saved=saved)
     if backend == "none":
         return FirewallFacts("none")
     raise Damaged(f"an unknown firewall {backend[:40]!r}")
@@ -40,45 +42,118 @@ def _one(words: dict[str, list[str]], word: str) -> str:
     return words[word][0]
 
 
-def _firewalld(answer: str) -> frozenset[str]:
-    """Read ports: `aas 1 2 "6379" "tcp"` (over D-Bus), `xml BASE64` (the zone's file) or `list 6379/tcp`."""
-    kind, *words = shlex.split(answer)
-    if kind == "list":
-        return frozenset(words)
-    if kind == "xml" and len(words) == 1:
-        return _of_zone_file(base64.b64decode(words[0].encode(), validate=True).decode("utf-8", "replace"))
-    if kind != "aas" or not words or not words[0].isdecimal() or len(words) != 1 + 3 * int(words[0]):
-        raise Damaged(f"ports of an unknown shape {answer[:40]!r}")
-    return frozenset(f"{port}/{protocol}" for port, protocol in zip(words[2::3], words[3::3], strict=True))
+def _noted(lines: Iterable[str]) -> frozenset[FirewalldRule]:
+    """Read what we opened; a line that is not ours to read is nobody's."""
+    found = set()
+    for line in lines:
+        layer, _, rest = line.partition(" ")
+        zone, _, words = rest.partition(" ")
+        if words and layer == "runtime":
+            found.add(FirewalldRule("runtime", zone, words))
+        elif words and layer == "permanent":
+            found.add(FirewalldRule("permanent", zone, words))
+    return frozenset(found)
 
 
-def _of_zone_file(xml: str) -> frozenset[str]:
-    """Return the ports of a zone, without those inside its rich rules."""
-    plain = re.sub(r"<!--.*?-->|<rule\b.*?</rule>", "", xml, flags=re.DOTALL)
-    ports = (dict(re.findall(r"(\w+)=[\"']([^\"']*)[\"']", each)) for each in re.findall(r"<port\b([^>]*)>", plain))
-    return frozenset(f"{port.get('port', '')}/{port.get('protocol', '')}" for port in ports)
+def _firewalld(answer: list[str]) -> frozenset[str]:
+    """Read the lines about one layer of a zone.
+
+    Over D-Bus these are `ports aas ...`, `rules as ...` and `services as ...`; of the zone's file one line
+    `xml BASE64`; of firewalld's own client lines `list ...`.
+    """
+    found = dict(line.partition(" ")[::2] for line in answer)
+    if set(found) == {"ports", "rules", "services"}:
+        ports = [f"{port}/{protocol}" for port, protocol in _array(found["ports"], "aas")]
+        rules, services = ([each for (each,) in _array(found[name], "as")] for name in ("rules", "services"))
+        return frozenset(_lets_in("", services, ports, rules))
+    if set(found) == {"xml"}:
+        xml = base64.b64decode(found["xml"].encode(), validate=True).decode("utf-8", "replace")
+        return frozenset(_of_zone_file(xml))
+    if set(found) == {"list"}:
+        return frozenset(_of_list(line.removeprefix("list ") for line in answer))
+    raise Damaged(f"a zone of an unknown shape {' '.join(found)[:40]!r}")
 
 
-def _covered(found: Iterable[str], ports: Sequence[int]) -> frozenset[str]:
-    covered = set()
-    for each in found:
-        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})/(\w+)", each)
+def _array(answer: str, kind: str) -> list[tuple[str, ...]]:
+    """Read `as 2 "ssh" "redis"`, or `aas 1 2 "6379" "tcp"` (each of two words)."""
+    words = shlex.split(answer)
+    width = {"as": 1, "aas": 3}[kind]
+    if words[:1] != [kind] or not words[1:2] or not words[1].isdecimal() or len(words) != 2 + width * int(words[1]):
+        raise Damaged(f"an answer of an unknown shape {answer[:40]!r}")
+    return [tuple(words[at + (width == 3) : at + width]) for at in range(2, len(words), width)]
+
+
+def _lets_in(target: str, services: Iterable[str], ports: Iterable[str], rules: Iterable[str]) -> Iterator[str]:
+    """Yield what lets in over TCP or UDP, without services that are not redis'."""
+    if target == "ACCEPT":
+        yield ACCEPT_ALL
+    yield from ports
+    yield from (words for each in services if firewalld_opening(words := f"service {each}"))
+    yield from (rule for rule in rules if firewalld_opening(rule))
+
+
+def _of_list(lines: Iterable[str]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    rules: list[str] = []
+    for line in lines:
+        match = _LISTED.fullmatch(line)
         if match:
-            covered |= {f"{port}/{match[3]}" for port in ports if int(match[1]) <= port <= int(match[2])}
-    return frozenset(covered)
+            found[match[1]] = match[2].split()
+        elif line.strip().startswith("rule "):
+            rules.append(line.strip())
+    if "ports" not in found:
+        raise Damaged("a zone without a line of ports")
+    return _lets_in(" ".join(found.get("target", [])), found.get("services", []), found["ports"], rules)
 
 
-def _accepted(rules: Iterable[str]) -> frozenset[str]:
-    """Return the TCP ports that rules of INPUT accept from everywhere."""
-    return frozenset(port for rule in rules for port in _ports_of(rule))
+def _of_zone_file(xml: str) -> Iterator[str]:
+    """Read a zone; the ports inside its rich rules are theirs."""
+    text = re.sub(r"<!--.*?-->", "", xml, flags=re.DOTALL)
+    rules = [_rich_rule(*found) for found in re.findall(r"<rule\b([^>]*)>(.*?)</rule>", text, flags=re.DOTALL)]
+    plain = re.sub(r"<rule\b.*?</rule>", "", text, flags=re.DOTALL)
+    target = next(iter(_elements(plain, "zone")), {}).get("target", "")
+    services = [each.get("name", "") for each in _elements(plain, "service")]
+    ports = [f"{each.get('port', '')}/{each.get('protocol', '')}" for each in _elements(plain, "port")]
+    return _lets_in(target, services, ports, rules)
 
 
-def _ports_of(rule: str) -> list[str]:
-    words = rule.split()
-    if words[:2] != ["-A", "INPUT"] or words[-2:] != ["-j", "ACCEPT"] or _RESTRICTED & set(words):
-        return []
-    following = dict(pairwise(words))
-    if following.get("-p") != "tcp":
-        return []
-    told = following.get("--dport") or following.get("--dports") or ""
-    return [f"{port.replace(':', '-')}/tcp" for port in told.split(",") if port]
+def _rich_rule(attributes: str, body: str) -> str:
+    """Return a rule of a zone's file as firewalld prints it, in the order that it prints."""
+    words = ["rule", *_pairs(_attributes(attributes), "priority", "family")]
+    for name, keys in _ELEMENTS.items():
+        for each in _elements(body, name):
+            inverted = ["NOT"] if each.get("invert", "").lower() in ("yes", "true", "1") else []
+            words += [name, *inverted, *_pairs(each, *keys)]
+    return " ".join(words)
+
+
+_ELEMENTS = {
+    "source": ("address", "mac", "ipset"),
+    "destination": ("address", "ipset"),
+    "service": ("name",),
+    "port": ("port", "protocol"),
+    "protocol": ("value",),
+    "source-port": ("port", "protocol"),
+    "forward-port": ("port", "protocol", "to-port", "to-addr"),
+    "icmp-type": ("name",),
+    "icmp-block": ("name",),
+    "masquerade": (),
+    "log": ("prefix", "level"),
+    "audit": (),
+    "accept": (),
+    "reject": ("type",),
+    "drop": (),
+    "mark": ("set",),
+}
+
+
+def _elements(xml: str, name: str) -> list[dict[str, str]]:
+    return [_attributes(each) for each in re.findall(rf"<{name}(?=[\s/>])([^>]*)>", xml)]
+
+
+def _attributes(text: str) -> dict[str, str]:
+    return {key: unescape(value) for key, value in re.findall(r"([\w-]+)=[\"']([^\"']*)[\"']", text)}
+
+
+def _pairs(attributes: dict[str, str], *keys: str) -> list[str]:
+    return [f'{key}="{attributes[key]}"' for key in keys if key in attributes]

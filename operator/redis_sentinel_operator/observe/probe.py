@@ -134,7 +134,7 @@ def parse(answer: bytes, question: Asked) -> ProbeFacts:
         packages=fact("packages", sections.packages_of),
         files=fact("files", lambda rows: sections.files_of(rows, question.files)),
         units=fact("units", lambda rows: sections.units_of(rows, question.units)),
-        firewall=fact("firewall", lambda rows: firewall_of(rows, question.ports)),
+        firewall=fact("firewall", firewall_of),
         data=fact("data", sections.data_of),
         processes=fact("processes", sections.processes_of),
         sockets=fact("listeners", sections.sockets_of),

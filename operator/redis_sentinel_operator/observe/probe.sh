@@ -106,11 +106,15 @@ read_claim() {
 
 firewalld=
 iptables=
+case $RSO_ADDRESS in
+*:*) tool=ip6tables ;;
+*) tool=iptables ;;
+esac
 
 read_units() { # those asked for, and the two firewalls in the same question
     # shellcheck disable=SC2086
     if ! found=$(timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID \
-        $RSO_UNITS firewalld.service iptables.service 2>&1); then
+        $RSO_UNITS firewalld.service $tool.service 2>&1); then
         why="systemctl show did not succeed: $found"
         return
     fi
@@ -132,7 +136,7 @@ EOF
 remember_firewall() {
     case $id in
     firewalld.service) firewalld=$state ;;
-    iptables.service) iptables=$state ;;
+    "$tool.service") iptables=$state ;;
     esac
     id=
 }
@@ -299,6 +303,10 @@ default_zone() { # sets $zone
     zone=$word
 }
 
+of_zone() { # method
+    bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone "$1" s "$zone"
+}
+
 firewalld_over_bus() {
     interface
     zone=
@@ -308,11 +316,14 @@ firewalld_over_bus() {
         zone=$word
     fi
     [ -n "$zone" ] || default_zone || return 1
-    runtime=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getPorts s "$zone") || return 1
+    # Not getZoneSettings: of what is empty now it tells what was there when firewalld started (seen in 1.3.0).
+    ports=$(of_zone getPorts) && rules=$(of_zone getRichRules) && services=$(of_zone getServices) || return 1
     for path in "/etc/firewalld/zones/$zone.xml" "/usr/lib/firewalld/zones/$zone.xml"; do
         [ -f "$path" ] || continue
         permanent=$(base64 -w 0 <"$path") || return 1
-        printf 'zone %s\nruntime %s\npermanent xml %s\n' "$zone" "$runtime" "$permanent"
+        printf 'zone %s\npermanent xml %s\n' "$zone" "$permanent"
+        printf 'runtime %s\n' "ports $ports" "rules $rules" "services $services"
+        firewalld_noted
         return 0
     done
     return 1
@@ -323,22 +334,25 @@ firewalld_by_command() {
     zone=
     [ -z "$device" ] || zone=$(timeout 3 firewall-cmd --get-zone-of-interface="$device" 2>/dev/null) || zone=
     [ -n "$zone" ] || zone=$(timeout 3 firewall-cmd --get-default-zone 2>/dev/null) || return 1
-    runtime=$(timeout 3 firewall-cmd --zone="$zone" --list-ports 2>/dev/null) || return 1
-    permanent=$(timeout 3 firewall-cmd --permanent --zone="$zone" --list-ports 2>/dev/null) || return 1
-    printf 'zone %s\nruntime list %s\npermanent list %s\n' "$zone" "$runtime" "$permanent"
+    runtime=$(timeout 3 firewall-cmd --zone="$zone" --list-all 2>/dev/null) || return 1
+    permanent=$(timeout 3 firewall-cmd --permanent --zone="$zone" --list-all 2>/dev/null) || return 1
+    printf 'zone %s\n' "$zone"
+    rows 'runtime list' "$runtime"
+    rows 'permanent list' "$permanent"
+    firewalld_noted
+}
+
+firewalld_noted() { # what we opened ourselves, beside our claim
+    [ ! -r "${RSO_CLAIM%/*}/firewall" ] || rows opened "$(cat "${RSO_CLAIM%/*}/firewall")"
 }
 
 iptables_rules() {
-    case $RSO_ADDRESS in
-    *:*) tool=ip6tables ;;
-    *) tool=iptables ;;
-    esac
-    if ! found=$(timeout 2 $tool -w -S INPUT 2>/dev/null); then
-        why="$tool -S INPUT did not succeed"
+    if ! found=$(timeout 2 $tool -w -S 2>/dev/null); then
+        why="$tool -S did not succeed"
         return
     fi
     rows rule "$found"
-    [ ! -r /etc/sysconfig/$tool ] || rows saved "$(cat /etc/sysconfig/$tool)"
+    files_at /etc/sysconfig/$tool
 }
 
 printf '\n'

@@ -29,7 +29,11 @@ def alive(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict:
     """
     if verdict.transition:
         parts = [Part(waiting=verdict.transition)]
-        parts += [firewall(desired, host) + sentinel(desired, host, None, facts) for host in hosts if installed(host)]
+        parts += [
+            firewall(desired, host, only_open=True) + sentinel(desired, host, None, facts)
+            for host in hosts
+            if installed(host)
+        ]
         return together(parts)
     named = named_masters(desired, facts, hosts)
     return together(_one(desired, facts, host, verdict, named) for host in hosts)

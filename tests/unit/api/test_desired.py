@@ -152,6 +152,14 @@ def test_a_bind_that_every_host_can_have(value: str) -> None:
     assert desired({"spec.redis.config.bind": value}).redis_config["bind"] == value
 
 
+@pytest.mark.parametrize(
+    ("clients", "networks"),
+    [([], ()), (["10.1.2.3", "10.1.2.3/32", "10.2.0.0/16"], ("10.1.2.3/32", "10.2.0.0/16")), (GONE, None)],
+)
+def test_clients_are_networks_each_once(clients: object, networks: tuple[str, ...] | None) -> None:
+    assert desired({"spec.firewall.clients": clients} if clients is not GONE else {}).clients == networks
+
+
 BAD: dict[str, tuple[dict[str, object], str]] = {
     "no redis": (
         {f"spec.hosts[{n}].redis": False for n in range(1, 4)} | {"spec.hosts[0]": GONE},
@@ -201,6 +209,22 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"spec.redis.config": {"appendonly": True}},
         "spec.redis.config.appendonly.str: Input should be a valid string. "
         "spec.redis.config.appendonly.int: Input should be a valid integer",
+    ),
+    "a network with bits of a host": (
+        {"spec.firewall.clients": ["10.1.2.3/16"]},
+        "spec.firewall.clients: 10.1.2.3/16 has bits of a host in it; write 10.1.0.0/16",
+    ),
+    "no network": (
+        {"spec.firewall.clients": ["10.1.0.0/16", "1.2.3"]},
+        "spec.firewall.clients: 1.2.3 is no address and no network; write it like 10.1.0.0/16 or 10.1.2.3",
+    ),
+    "everybody": (
+        {"spec.firewall.clients": ["0.0.0.0/0"]},
+        "spec.firewall.clients: 0.0.0.0/0 is everybody; remove the field to let anybody connect",
+    ),
+    "another family": (
+        {"spec.firewall.clients": ["fd00::/64"]},
+        "spec.firewall.clients: fd00::/64 is of another family than the hosts' addresses (192.168.3.41); remove it",
     ),
     "no hosts": ({"spec.hosts": GONE}, "spec.hosts: Field required"),
 }

@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
         case dict():
             return {key: plain(each) for key, each in value.items()}
         case frozenset():
-            return sorted(value)
+            return sorted(map(str, value))
         case tuple():
             return [plain(each) for each in value]
     if dataclasses.is_dataclass(value):

@@ -30,7 +30,6 @@ from redis_sentinel_operator.model.step import (
     EditConf,
     EnableUnit,
     Need,
-    OpenPorts,
     Plan,
     SentinelSet,
     StartUnit,
@@ -204,29 +203,6 @@ def test_a_stopped_redis_whose_role_line_cannot_be_written_is_not_started(text: 
     todo = planned(S1=lambda host: with_file(stopped_redis(host), EL7.redis_conf, text))
     assert todo.steps == ()
     assert "/etc/redis.conf" in todo.waiting[0]
-
-
-def test_a_closed_port_is_opened_where_it_is_closed() -> None:
-    half = FirewallFacts("firewalld", "public", frozenset({"6379/tcp"}), frozenset({"26379/tcp"}))
-    todo = planned(S1=lambda host: replace(host, firewall=Known(half)))
-    assert [(step.host, step.action) for step in todo.steps] == [
-        (S1, OpenPorts("firewalld", "public", (26379,), (6379,)))
-    ]
-
-
-@pytest.mark.parametrize("backend", ["iptables", "none"])
-def test_a_host_without_firewalld_is_left_alone(backend: str) -> None:
-    facts = cluster(alive, S1=lambda host: replace(host, firewall=Known(FirewallFacts(backend))))  # type: ignore[arg-type]
-    assert plan(desired(), facts, ALIVE, DONE).settled
-    todo = plan(desired(firewall="Firewalld"), facts, ALIVE, DONE)
-    assert todo.steps == ()
-    assert "firewalld does not run" in todo.waiting[0]
-
-
-def test_a_firewall_that_nobody_manages_is_not_even_looked_at() -> None:
-    facts = cluster(alive, S1=lambda host: replace(host, firewall=Unknown("it hangs")))
-    assert plan(desired(firewall="None"), facts, ALIVE, DONE).settled
-    assert plan(desired(), facts, ALIVE, DONE).waiting == (f"the firewall of {S1} could not be read: it hangs",)
 
 
 @pytest.mark.parametrize("host", [M, S1])

@@ -29,10 +29,12 @@ from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     ConfigSet,
     EditConf,
+    EditFirewalld,
     EnableUnit,
+    FillChain,
     InstallPackage,
-    OpenPorts,
     Plan,
+    SaveChain,
     SentinelSet,
     StartUnit,
     Step,
@@ -231,14 +233,9 @@ def _after(host: HostFacts, step: Step) -> HostFacts:
 
 def _set(host: HostFacts, step: Step) -> HostFacts:
     match step.action:
-        case OpenPorts(_, zone, runtime, permanent):
+        case EditFirewalld() | FillChain() | SaveChain() as action:
             assert isinstance(host.firewall, Known)
-            had = host.firewall.value
-            now, later = ({f"{port}/tcp" for port in ports} for ports in (runtime, permanent))
-            return replace(
-                host,
-                firewall=Known(replace(had, zone=zone, runtime=had.runtime | now, permanent=had.permanent | later)),
-            )
+            return replace(host, firewall=Known(firewall_after(host.firewall.value, action)))
         case ConfigSet(values):
             assert isinstance(host.redis, Known)
             assert isinstance(host.redis.value, RedisFacts)
@@ -248,6 +245,40 @@ def _set(host: HostFacts, step: Step) -> HostFacts:
         case SentinelSet():
             return replace(host, sentinel=sees(M))
     raise AssertionError(step)
+
+
+def firewall_after(had: FirewallFacts, action: EditFirewalld | FillChain | SaveChain) -> FirewallFacts:
+    match action:
+        case EditFirewalld(add, remove):
+            zones = {
+                layer: (
+                    getattr(had, layer) | {rule.words for rule in add if (rule.layer, rule.zone) == (layer, had.zone)}
+                )
+                - {rule.words for rule in remove if (rule.layer, rule.zone) == (layer, had.zone)}
+                for layer in ("runtime", "permanent")
+            }
+            return replace(had, **zones, opened=(had.opened | set(add)) - set(remove))
+        case FillChain(_, text):
+            return replace(had, rules=restored(had.rules, text))
+        case SaveChain(_, file, text):
+            return replace(had, saved=replace(file, text=text))
+
+
+def restored(rules: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """What `iptables-restore --noflush` makes of rules: a chain that is named is emptied."""
+    after = list(rules)
+    for line in text.splitlines():
+        if line.startswith(":"):
+            chain = line[1:].split()[0]
+            after = [rule for rule in after if rule.split()[1] != chain] + [f"-N {chain}"]
+        elif line.startswith("-A"):
+            after.append(line)
+        elif line.startswith("-D"):
+            after.remove(line.replace("-D", "-A", 1))
+        elif line.startswith("-I INPUT 1"):
+            first = next((at for at, rule in enumerate(after) if rule.startswith("-A INPUT")), len(after))
+            after.insert(first, line.replace("-I INPUT 1", "-A INPUT", 1))
+    return tuple(after)
 
 
 def _started(host: HostFacts, action: StartUnit) -> HostFacts:
