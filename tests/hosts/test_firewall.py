@@ -148,13 +148,14 @@ async def test_clients_and_peers_only_now_after_a_reload_and_after_a_reboot(whol
 async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab) -> None:
     target = whole.replicas[1]
     target.run("firewall-cmd -q --add-port=6000-7000/tcp; firewall-cmd -q --permanent --add-service=redis")
-    target.run(f"sed -i '/ 6379.tcp/d' {NOTED}")  # as if a person had opened that port
+    target.run(f"sed -i '/permanent .* 6379.tcp/d' {NOTED}")  # as if a person had opened that
     async with declared(whole, clients=()) as loop:
         await loop.until_settled()
         finding = (await loop.read()).verdict.preflight
         assert (finding.ok, finding.reason) == (False, "FirewallWider")
         said = f"{target.name}: zone public of firewalld has `6000-7000/tcp`, `6379/tcp`, `service redis`."
         assert said in finding.message
+        assert target.run("firewall-cmd --list-ports").stdout.split() == ["6000-7000/tcp"]  # not split by us
         assert connects(target, REDIS)
         assert not connects(target, SENTINEL)
     async with declared(whole, clients=(), firewall_exclusive=True) as loop:

@@ -26,9 +26,9 @@ async def change_firewall(
 def _asked(action: EditFirewalld | FillChain | SaveChain) -> tuple[str, tuple[str, ...], str]:
     """Return the script, its arguments, and what it reads."""
     match action:
-        case EditFirewalld(add, remove):
-            lines = [f"add {rule}\n" for rule in add] + [f"remove {rule}\n" for rule in remove]
-            return "firewalld", (), "".join(lines)
+        case EditFirewalld(add, remove, forget):
+            verbs = (("add", add), ("remove", remove), ("forget", forget))
+            return "firewalld", (), "".join(f"{verb} {rule}\n" for verb, rules in verbs for rule in rules)
         case FillChain(tool, text):
             return "iptables", (tool,), text
         case SaveChain(tool, file, text, base):

@@ -1,6 +1,6 @@
 # Opens and closes in firewalld, in force and permanently apart: a reload would drop other people's runtime rules.
-# Stdin: a change a line, `add|remove runtime|permanent ZONE WORDS`, where WORDS are `6379/tcp`, `service redis` or a
-# rich rule. What we open is noted before it is opened, and forgotten after it was closed: what is not noted is others'.
+# Stdin: a change a line, `add|remove|forget runtime|permanent ZONE WORDS`, where WORDS are `6379/tcp`, `service redis` or
+# a rich rule. What we open is noted before it is opened, and forgotten after it was closed: what is not noted is others'.
 # Over D-Bus, as firewalld's own client takes 400 ms for each call; that client where the bus does not do.
 rso_guard
 base=/org/fedoraproject/FirewallD1
@@ -58,7 +58,7 @@ one() { # add|remove layer zone words
     esac
 }
 
-rest_of() { # add|remove: what is to be done so
+rest_of() { # a verb, or a pattern of verbs: what is to be done so
     printf '%s\n' "$changes" | sed -n "s/^$1 //p"
 }
 
@@ -66,13 +66,14 @@ if [ -n "$(rest_of add)" ]; then
     { [ ! -r "$noted" ] || cat "$noted"; rest_of add; } | sort -u | rso_replace "$noted" 0600 root root || exit 70
 fi
 while read -r verb layer zone words; do
-    one "$verb" "$layer" "$zone" "$words" || {
+    [ "$verb" = forget ] || one "$verb" "$layer" "$zone" "$words" || {
         echo "firewalld did not $verb $words in zone $zone ($layer)" >&2
         exit 1
     }
 done <<END
 $changes
 END
-if [ -r "$noted" ] && [ -n "$(rest_of remove)" ]; then
-    grep -vxF "$(rest_of remove)" "$noted" | rso_replace "$noted" 0600 root root || exit 70
+gone=$(rest_of '[rf][a-z]*')
+if [ -r "$noted" ] && [ -n "$gone" ]; then
+    grep -vxF "$gone" "$noted" | rso_replace "$noted" 0600 root root || exit 70
 fi

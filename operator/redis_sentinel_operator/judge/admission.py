@@ -46,12 +46,17 @@ def managed(desired: Desired, facts: FirewallFacts) -> bool:
     return desired.firewall == "Auto" or desired.firewall.lower() == facts.backend
 
 
+def layer_of(facts: FirewallFacts, layer: Layer) -> frozenset[str]:
+    """Return what the host's zone of firewalld lets in, in force or permanently."""
+    return facts.runtime if layer == "runtime" else facts.permanent
+
+
 def surplus(desired: Desired, host: DesiredHost, facts: FirewallFacts) -> tuple[tuple[FirewalldRule, Opening], ...]:
     """Return what others opened in firewalld wider than the spec says."""
     allowed = admitted(desired, host)
     found: list[tuple[FirewalldRule, Opening]] = []
     for layer in LAYERS:
-        for words in sorted(facts.runtime if layer == "runtime" else facts.permanent):
+        for words in sorted(layer_of(facts, layer)):
             rule, opening = FirewalldRule(layer, facts.zone, words), firewalld_opening(words)
             if opening is not None and rule not in facts.opened and wider(opening, allowed):
                 found.append((rule, opening))

@@ -112,11 +112,13 @@ class EnableUnit:
 class EditFirewalld:
     """Open and then close in firewalld, in force and permanently apart, no reload.
 
-    What is opened is noted on the host as ours; what is closed is no longer.
+    What is opened is noted on the host as ours; what is closed is no longer. `forget` is only struck off the note:
+    others closed it, or put a range over it, which firewalld would split.
     """
 
     add: tuple[FirewalldRule, ...] = ()
     remove: tuple[FirewalldRule, ...] = ()
+    forget: tuple[FirewalldRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from redis_sentinel_operator.conf import iptables
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.firewall import Admitted, firewalld_opening, in_order, rich_rule
-from redis_sentinel_operator.judge.admission import LAYERS, admitted, managed, surplus
+from redis_sentinel_operator.judge.admission import LAYERS, admitted, layer_of, managed, surplus
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import FirewalldRule, FirewallFacts, Unknown
 from redis_sentinel_operator.model.step import Action, EditFirewalld, FillChain, SaveChain, Step
@@ -48,14 +48,17 @@ def _firewalld(desired: Desired, host: Host, have: FirewallFacts) -> tuple[Part,
         (FirewalldRule(layer, have.zone, _words(port, source)), port, source)
         for layer in LAYERS
         for port, source in wanted
-        if not _lets_in(have.runtime if layer == "runtime" else have.permanent, port, source)
+        if not _lets_in(layer_of(have, layer), port, source)
     )
     kept = {FirewalldRule(layer, have.zone, _words(*each)) for layer in LAYERS for each in wanted}
     ours = tuple(sorted(have.opened - kept, key=_natural))
     others = tuple(
         rule for rule, opening in surplus(desired, host.want, have) if desired.firewall_exclusive and opening.closable
     )
-    return _opened(host, have, add), _closed(host, ours) + _closed(host, others, of_others=True)
+    there = {FirewalldRule(layer, have.zone, words) for layer in LAYERS for words in layer_of(have, layer)}
+    gone = tuple(rule for rule in ours if rule.zone == have.zone and rule not in there)
+    closed = _closed(host, tuple(rule for rule in ours if rule not in gone)) + _closed(host, others, of_others=True)
+    return _opened(host, have, add), closed + _forgotten(host, gone)
 
 
 def _natural(rule: FirewalldRule) -> str:
@@ -104,6 +107,14 @@ def _closed(host: Host, rules: tuple[FirewalldRule, ...], *, of_others: bool = F
         "others opened it, and spec.firewall.exclusive is true" if of_others else "opened by us, and no longer declared"
     )
     return _step(host, f"close {shown} in firewalld in zone {zones}", why, EditFirewalld(remove=rules))
+
+
+def _forgotten(host: Host, rules: tuple[FirewalldRule, ...]) -> Part:
+    if not rules:
+        return Part()
+    shown = _few(list(dict.fromkeys(rule.words for rule in rules)))
+    what = f"forget {shown} in firewalld in zone {rules[0].zone}"
+    return _step(host, what, "opened by us, and closed by others since", EditFirewalld(forget=rules))
 
 
 def _iptables(desired: Desired, host: Host, have: FirewallFacts, only_open: bool) -> Part:

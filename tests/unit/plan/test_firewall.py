@@ -128,6 +128,18 @@ def test_a_host_without_a_sentinel_has_its_port_closed_again() -> None:
     )
 
 
+def test_a_port_of_ours_that_a_range_of_others_has_swallowed_is_not_closed_out_of_it() -> None:
+    found = firewalld("6000-7000/tcp", *DECLARED, ours=both("6379/tcp", *DECLARED))
+    (forgets,) = steps(ONLY_PEERS, found)
+    assert (forgets.what, forgets.why) == (
+        "forget 6379/tcp in firewalld in zone public",
+        "opened by us, and closed by others since",
+    )
+    assert isinstance(forgets.action, EditFirewalld)
+    assert set(forgets.action.forget) == both("6379/tcp")
+    assert (forgets.action.add, forgets.action.remove) == ((), ())
+
+
 def test_rules_in_a_zone_that_is_the_hosts_no_more_go() -> None:
     (closes,) = steps(desired(), firewalld(*PLAIN, ours=both(*PLAIN) | both("6379/tcp", zone="work")))
     assert closes.what == "close 6379/tcp in firewalld in zone work"

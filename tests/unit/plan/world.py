@@ -249,7 +249,7 @@ def _set(host: HostFacts, step: Step) -> HostFacts:
 
 def firewall_after(had: FirewallFacts, action: EditFirewalld | FillChain | SaveChain) -> FirewallFacts:
     match action:
-        case EditFirewalld(add, remove):
+        case EditFirewalld(add, remove, forget):
             zones = {
                 layer: (
                     getattr(had, layer) | {rule.words for rule in add if (rule.layer, rule.zone) == (layer, had.zone)}
@@ -257,7 +257,7 @@ def firewall_after(had: FirewallFacts, action: EditFirewalld | FillChain | SaveC
                 - {rule.words for rule in remove if (rule.layer, rule.zone) == (layer, had.zone)}
                 for layer in ("runtime", "permanent")
             }
-            return replace(had, **zones, opened=(had.opened | set(add)) - set(remove))
+            return replace(had, **zones, opened=(had.opened | set(add)) - set(remove) - set(forget))
         case FillChain(_, text):
             return replace(had, rules=restored(had.rules, text))
         case SaveChain(_, file, text):
