@@ -37,7 +37,6 @@ from redis_sentinel_operator.settings import Settings
 
 OWNER = "00000000-0000-4000-8000-000000000001/default/redis-cluster"
 EPOCH = 1_700_000_000_000_000
-VERSION = "3.2.6-2.el7"
 
 
 def seed(lab: Lab, **changes: object) -> Desired:
@@ -48,7 +47,7 @@ def seed(lab: Lab, **changes: object) -> Desired:
             address=host.address,
             ssh=SshAccess(host.address),
             sentinel=host != lab.master01,
-            package=PackageWish(version=VERSION),
+            package=PackageWish(version=host.family.server().removeprefix(f"{host.family.redis.name}-")),
         )
         for host in lab.hosts
     )

@@ -1,22 +1,29 @@
-"""The redis package is what EL7's is, as far as the operator can tell: files, modes, scriptlets, and what they do."""
+"""The server's packages are what EL's are, as far as the operator can tell: files, modes, scriptlets, what they do."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from lab.families import EL7
+import pytest
+
+from lab.families import EL7, FAMILIES, Family
 from lab.labs import Lab
 from lab.machine import run
-from lab.packages import redis_package
+from lab.packages import server_package
 
-TABLE = Path(__file__).with_name("redis-el7.rpm.txt")
+HERE = Path(__file__).parent
 _FILE = "%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES} %{FILEFLAGS:fflags} %{FILELINKTOS}"
+ALL = pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
 
 
-def described(release: str) -> str:
+def table(family: Family) -> str:
+    return (HERE / "packages" / f"{family.name}.rpm.txt").read_text()
+
+
+def described(family: Family, release: str) -> str:
     """Name, files and scriptlets of a release of the package as rpm tells them."""
-    package = redis_package(EL7, release)
+    package = server_package(family, release)
     name = run(["rpm", "-qp", package])
     files = run(["rpm", "-qp", "--qf", f"[{_FILE}\\n]", package])
     return (
@@ -24,17 +31,19 @@ def described(release: str) -> str:
     )
 
 
-def test_the_package_is_as_written_down() -> None:
-    assert described("2") == TABLE.read_text()
+@ALL
+def test_the_package_is_as_written_down(family: Family) -> None:
+    assert described(family, "2") == table(family)
 
 
-def test_the_next_release_differs_in_its_name_only() -> None:
-    assert described("3") == TABLE.read_text().replace("redis-3.2.6-2.el7", "redis-3.2.6-3.el7")
+@ALL
+def test_the_next_release_differs_in_its_name_only(family: Family) -> None:
+    assert described(family, "3") == table(family).replace(family.server("2"), family.server("3"))
 
 
 def test_the_package_starts_nothing_and_ships_what_el_ships(bare_lab: Lab) -> None:
     host = bare_lab.master01
-    host.run("yum -y -q install redis-3.2.6-2.el7")
+    host.run(f"yum -y -q install {EL7.server()}")
     told = host.run("systemctl is-enabled redis redis-sentinel; systemctl is-active redis redis-sentinel", check=False)
     assert told.stdout.split() == ["disabled", "disabled", "inactive", "inactive"]
     assert host.run("rpm -V redis").stdout == ""

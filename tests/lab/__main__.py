@@ -19,7 +19,7 @@ from lab import labs
 from lab.artefacts import build_all
 from lab.console import Console, default_console
 from lab.controlplane import ControlPlane, clean
-from lab.families import EL7
+from lab.families import FAMILIES
 from lab.hosts import Host
 from lab.machine import LabError, find
 from lab.model import LabConfig, lab_config, lab_from_environment
@@ -46,16 +46,22 @@ def _plainly(act: Callable[P, None]) -> Callable[P, None]:
 @click.option("--name", help="The lab's name, at most 8 letters and digits. Default: LAB_NAME, or demo.")
 @click.option("--subnet", help="Its subnet, a private /24. Default: LAB_SUBNET, or 192.168.3.0/24.")
 @click.option("--replicas", type=click.IntRange(0, 40), help="How many hosts beside redis_master01. Default: 3.")
+@click.option(
+    "--families", help="Which EL the hosts are, in order: 'el7 el9'; the last for all the rest. Default: el7."
+)
 @click.pass_context
-def main(context: click.Context, name: str | None, subnet: str | None, replicas: int | None) -> None:
+def main(
+    context: click.Context, name: str | None, subnet: str | None, replicas: int | None, families: str | None
+) -> None:
     """A lab of real hosts and a real API server on this machine."""
     base = lab_from_environment()
     wanted = name or base.name
-    if wanted in labs.names() and subnet is None and replicas is None:
+    if wanted in labs.names() and subnet is None and replicas is None and families is None:
         context.obj = labs.config_of(wanted)
         return
     count = len(base.hosts) - 1 if replicas is None else replicas
-    context.obj = lab_config(wanted, subnet or str(base.subnet), count)
+    kinds = [host.family for host in base.hosts] if families is None else families.split()
+    context.obj = lab_config(wanted, subnet or str(base.subnet), count, kinds)
 
 
 @main.command()
@@ -100,7 +106,7 @@ def status() -> None:
         except LabError:  # taken down this moment
             continue
         table = Table(title=_title(lab.config), title_justify="left")
-        for heading in ("host", "address", "power", "redis", "redis-sentinel", "firewalld"):
+        for heading in ("host", "address", "EL", "power", "redis", "sentinel", "firewalld"):
             table.add_column(heading)
         for row in lab.at_once(_row):
             table.add_row(*row)
@@ -164,8 +170,9 @@ def artefacts() -> None:
 @main.command()
 @_plainly
 def packages() -> None:
-    """Build the hosts' packages and say where their repository lies."""
-    default_console().say(str(repository(EL7)))
+    """Build the hosts' packages and say where their repositories lie, and which server stands for which EL's."""
+    for family in FAMILIES.values():
+        default_console().say(f"{family.name:5} {family.redis.name} {family.redis.version:7} {repository(family)}")
 
 
 def _host(config: LabConfig, name: str) -> Host:
@@ -177,12 +184,14 @@ def _host(config: LabConfig, name: str) -> Host:
 
 def _row(host: Host) -> tuple[str, ...]:
     if not host.on:
-        return (host.name, host.address, "off", "-", "-", "-")
+        return (host.name, host.address, host.family.name, "off", "-", "-", "-")
     try:
-        states = host.run("systemctl is-active redis redis-sentinel firewalld", check=False).stdout.split()
+        server = host.family.redis.name
+        units = f"{server} {server}-sentinel firewalld"
+        states = host.run(f"systemctl is-active {units}", check=False).stdout.split()
     except LabError:  # switched off this moment, or it does not answer
         states = []
-    return (host.name, host.address, "on", *(states if len(states) == 3 else ["?", "?", "?"]))
+    return (host.name, host.address, host.family.name, "on", *(states if len(states) == 3 else ["?", "?", "?"]))
 
 
 def _title(config: LabConfig) -> str:

@@ -34,7 +34,7 @@ def root_trees(family: Family, console: Console | None = None) -> tuple[Path, ..
     console = console or default_console()
     base = artefact(f"base-{SUITE}-{_digest(SUITE + FIRST + SECOND)}", lambda path: _bootstrap(path, console), console)
     layer = artefact(
-        f"layer-{family.name}-{_digest(Path(__file__).read_text(), repr(family))}",
+        f"layer-{family.name}-{_digest(Path(__file__).read_text(), release_package(family, console).parent.name)}",
         lambda path: _layer(path, base, family, console),
         console,
     )
@@ -106,8 +106,8 @@ def _layer(path: Path, base: Path, family: Family, console: Console) -> None:
         (root / "etc/os-release").unlink()
         (root / "etc/os-release").write_text(family.os_release)
         (root / "etc/yum.repos.d").mkdir(exist_ok=True)
-        (root / "etc/yum.repos.d/epel.repo").write_text(
-            "[epel]\nname=Extra Packages for Enterprise Linux 7 - $basearch\nbaseurl=file:///repo\n"
+        (root / f"etc/yum.repos.d/{family.repo_id}.repo").write_text(
+            f"[{family.repo_id}]\nname={family.repo_name}\nbaseurl=file:///repo\n"
             "enabled=1\ngpgcheck=0\nmetadata_expire=0\n"
         )
         chroot(root, "useradd -m -s /bin/bash admin && echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.cache import cache_root
+from lab.families import FAMILIES, Family
 from lab.machine import LabError, find, run
 from lab.model import LabConfig, LabHost
 from lab.processes import Process, children, process, reap, saved, spawn, wait_until
@@ -43,6 +44,11 @@ class Host:
     def address(self) -> str:
         """The address on the lab's bridge."""
         return self.spec.address
+
+    @property
+    def family(self) -> Family:
+        """Which EL it is."""
+        return FAMILIES[self.spec.family]
 
     @property
     def machine(self) -> str:

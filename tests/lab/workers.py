@@ -2,12 +2,14 @@
 
 Most tests wait for sentinels, so three workers on two cores cost no test its timing. Each worker has labs of its own.
 Third octets in use: 3 the demo; 30 test_node; 31 test_deploy; 32, 33 test_controlplane; 35, 37 test_labs;
-38 lab.recording; 100, 120, 140 and up to 19 that follow, one a worker: hosts, API, end to end.
+38 lab.recording; 100, 120, 140, 160, 180 and up to 19 that follow, one a worker: hosts, API, end to end, a host of
+each EL family, clusters of other families.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 import pytest
@@ -23,12 +25,12 @@ NODES = ("e2e/test_node.py", "api/test_node.py")
 WHOLE = ("e2e/test_bad_input.py",)
 
 
-def worker_lab(name: str, subnet: str) -> LabConfig:
+def worker_lab(name: str, subnet: str, *, families: Sequence[str] = ("el7",)) -> LabConfig:
     """The lab `name` in `subnet`; for the second worker and on, one of its own beside it."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     network = IPv4Network(subnet)
     shifted = IPv4Network((int(network.network_address) + 256 * worker, network.prefixlen))
-    return lab_config(f"{name}{worker}" if worker else name, str(shifted))
+    return lab_config(f"{name}{worker}" if worker else name, str(shifted), families=families)
 
 
 def scope_of(nodeid: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from redis_sentinel_operator.conf.version import least
 from redis_sentinel_operator.model.fact import OsFacts
 
 DROP_IN = "zz-redis-sentinel-operator.conf"
@@ -11,10 +13,16 @@ DROP_IN = "zz-redis-sentinel-operator.conf"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What the package of one EL release puts where."""
+    """What the package of one EL release puts where.
+
+    `own` is the oldest server that the release itself has, as its INFO says `redis_version`: by module stream, "" where
+    none is enabled. A host may run a newer one; what only that one has is not used, so that a cluster is planned alike
+    on every host of the family. valkey says 7.2.4 in all versions (version.h, REDIS_VERSION).
+    """
 
     name: str
     package: str
+    own: Mapping[str, str]
     redis_conf: str
     sentinel_conf: str
     redis_unit: str
@@ -25,6 +33,11 @@ class Family:
     data_dir: str
     redis_log: str
     sentinel_log: str
+    yum_conf: str
+
+    def features(self, running: str, module: str = "") -> str:
+        """Return the version whose features may be planned: the EL's own, or the running one where that is older."""
+        return least(self.own.get(module, self.own[""]), running)
 
     @property
     def redis_drop_in(self) -> str:
@@ -50,6 +63,7 @@ class Family:
 EL7 = Family(
     name="EL7",
     package="redis",
+    own={"": "3.2.12"},
     redis_conf="/etc/redis.conf",
     sentinel_conf="/etc/redis-sentinel.conf",
     redis_unit="redis.service",
@@ -60,9 +74,39 @@ EL7 = Family(
     data_dir="/var/lib/redis",
     redis_log="/var/log/redis/redis.log",
     sentinel_log="/var/log/redis/sentinel.log",
+    yum_conf="/etc/yum.conf",
+)
+EL8 = replace(
+    EL7,
+    name="EL8",
+    own={"": "5.0.3", "redis:5": "5.0.3", "redis:6": "6.0.9"},
+    yum_conf="/etc/dnf/dnf.conf",
+)
+EL9 = replace(
+    EL8,
+    name="EL9",
+    own={"": "6.2.7", "redis:7": "7.0.12"},
+    redis_conf="/etc/redis/redis.conf",
+    sentinel_conf="/etc/redis/sentinel.conf",
+)
+EL10 = Family(
+    name="EL10",
+    package="valkey",
+    own={"": "7.2.4"},
+    redis_conf="/etc/valkey/valkey.conf",
+    sentinel_conf="/etc/valkey/sentinel.conf",
+    redis_unit="valkey.service",
+    sentinel_unit="valkey-sentinel.service",
+    user="valkey",
+    group="valkey",
+    conf_group="root",
+    data_dir="/var/lib/valkey",
+    redis_log="/var/log/valkey/valkey.log",
+    sentinel_log="/var/log/valkey/sentinel.log",
+    yum_conf="/etc/dnf/dnf.conf",
 )
 
-FAMILIES = {"7": EL7}
+FAMILIES = {"7": EL7, "8": EL8, "9": EL9, "10": EL10}
 EL_IDS = frozenset({"centos", "rhel", "ol", "scientific", "rocky", "almalinux"})
 
 

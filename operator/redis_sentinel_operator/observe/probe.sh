@@ -206,7 +206,8 @@ read_data() {
         for line in $(data_directives "$conf"); do
             value=${line#* }
             case $line in
-            dir\ *) dirs=$dirs$nl$value ;;
+            dir\ /*) dirs=$dirs$nl$value ;;
+            dir\ *) ;; # EL10's `dir ./`: the unit's directory, which is among those that were asked for
             appenddirname\ *) trees=$trees$nl$value ;;
             *) names=$names$nl$value ;;
             esac
