@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.rig import Rig, is_healthy, master
+from e2e.rig import Rig, condition, is_healthy, master
 from lab.controlplane import ControlPlane
 from lab.hosts import Host
 from lab.labs import hosts_lab
+from lab.processes import wait_until
 from lab.workers import worker_lab
 from redis_sentinel_operator.conf.family import FAMILIES, Family
 
@@ -86,3 +87,54 @@ def _drift_is_mended(rig: Rig) -> None:
     rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the replica back", 90)
     found = replica.run(f"grep '^repl-timeout' {row(replica).redis_conf}").stdout
     assert found.split() == ["repl-timeout", "60"]
+
+
+@pytest.mark.timeout(400)
+def test_a_cluster_of_two_families_keeps_to_the_older_servers() -> None:
+    """Two hosts of EL7 and two of EL9: the newer are promoted last, and one that was all the same is told."""
+    with cluster_of("el7", "el7", "el9", "el9") as rig:
+        _newer_are_promoted_last(rig)
+        old, successor = _fails_over(rig)
+        assert {old, successor} == {"redis_master01", "redis_slave01"}
+        _a_newer_master_is_told(rig, older=(old, successor))
+
+
+def _newer_are_promoted_last(rig: Rig) -> None:
+    assert {host.name: _priority(rig, host.name) for host in rig.lab} == {
+        "redis_master01": 100,
+        "redis_slave01": 100,
+        "redis_slave02": 1100,
+        "redis_slave03": 1100,
+    }
+    with rig.sentinel("redis_slave01") as client:
+        found = {row["ip"]: row["slave-priority"] for row in client.sentinel_slaves("redis-cluster")}
+    assert found == {rig.lab[f"redis_slave0{n}"].address: 100 if n == 1 else 1100 for n in (1, 2, 3)}
+
+
+def _a_newer_master_is_told(rig: Rig, older: tuple[str, str]) -> None:
+    """Without the operator a person stops the older replica and asks for a failover: a newer one is all there is."""
+    replica, chief = older
+    rig.operator.kill()
+    rig.lab[replica].run("systemctl stop redis")
+    with rig.sentinel("redis_slave03") as client:
+        wait_until(lambda: any(row["is_sdown"] for row in client.sentinel_slaves("redis-cluster")), 30.0, 0.2)
+        client.execute_command("SENTINEL", "FAILOVER", "redis-cluster")
+        assert wait_until(
+            lambda: client.sentinel_get_master_addr_by_name("redis-cluster")[0] != rig.lab[chief].address, 30.0
+        )
+    rig.operator.start()
+    status = rig.wait(lambda s: condition(s, "ReplicationHealthy").get("reason") == "OlderThanMaster", "it told", 60)
+    first = master(status)
+    assert first in ("redis_slave02", "redis_slave03")
+    status = rig.wait(
+        lambda s: f"{chief} has redis 3.2" in condition(s, "ReplicationHealthy")["message"], "it told", 60
+    )
+    told = condition(status, "ReplicationHealthy")
+    assert told["status"] == "False"
+    assert f"{first} has redis 6.2, but " in told["message"]
+    assert "Update the package of the older hosts to the master's version." in told["message"]
+
+
+def _priority(rig: Rig, host: str) -> int:
+    with rig.redis(host) as client:
+        return int(client.config_get("slave-priority")["slave-priority"])

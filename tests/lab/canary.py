@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.families import FAMILIES
 from lab.hosts import Host
 from lab.labs import Lab
 
@@ -30,12 +31,12 @@ where="/etc /var/log /var/tmp /var/spool /var/lib/redis-sentinel-operator /var/c
 grep -rlF -f /run/.canary $where /usr/local --exclude=.canary --exclude-dir=journal 2>/dev/null |
   while read -r file; do stat -c '%a %U:%G %n' "$file"; done
 journalctl --no-pager -o cat | grep -cF -f /run/.canary | sed 's/^/journal /'
-grep -F -f /run/.canary /var/log/redis/sentinel.log 2>/dev/null |
+cat /var/log/redis/sentinel.log /var/log/valkey/sentinel.log 2>/dev/null | grep -F -f /run/.canary |
   grep -vc ' +set master .* auth-pass ' | sed 's/^/sentinel.log /'
 rm -f /run/.canary
 """
 # The files whose business the password is: they must not be readable for everybody.
-_KEEPERS = ("/etc/redis.conf", "/etc/redis-sentinel.conf", "/etc/redis/redis.conf", "/etc/redis/sentinel.conf")
+_KEEPERS = {path for family in FAMILIES.values() for path in (family.redis_conf, family.sentinel_conf)}
 _SENTINEL_LOG = "/var/log/redis/sentinel.log"  # Redis 3.2 writes `+set ... auth-pass PASSWORD` there; EL's mode is 0640
 
 
@@ -122,7 +123,7 @@ class Canary:
                     found.append(f"{host.name}: {rest} lines of {kind} show it")
                 continue
             owner, _, path = rest.partition(" ")
-            keeper = path in (*_KEEPERS, _SENTINEL_LOG)
+            keeper = path in _KEEPERS or path == _SENTINEL_LOG
             if not keeper or int(kind, 8) & 0o007:
                 found.append(f"{host.name}: {path} ({kind} {owner}) shows it")
         return found

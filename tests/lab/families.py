@@ -50,12 +50,19 @@ class Family:
     release_version: str
     repo_id: str
     repo_name: str
+    redis_conf: str
+    sentinel_conf: str
     redis: ServerPackage
 
     @property
     def dist(self) -> str:
         """The end of each package's release."""
         return f"el{self.major}"
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """The units of server and sentinel, without `.service`."""
+        return (self.redis.name, f"{self.redis.name}-sentinel")
 
     def server(self, release: str = "2") -> str:
         """The server's package as yum is told it: `redis-3.2.6-2.el7`."""
@@ -74,6 +81,8 @@ EL7 = Family(
     release_version="7-9.2009.1.el7.centos",
     repo_id="epel",
     repo_name="Extra Packages for Enterprise Linux 7 - $basearch",
+    redis_conf="/etc/redis.conf",
+    sentinel_conf="/etc/redis-sentinel.conf",
     redis=ServerPackage(
         name="redis",
         version="3.2.6",
@@ -101,6 +110,8 @@ EL8 = Family(
     release_version="8.10-1.9.el8",
     repo_id="appstream",
     repo_name="Rocky Linux $releasever - AppStream",
+    redis_conf="/etc/redis.conf",
+    sentinel_conf="/etc/redis-sentinel.conf",
     redis=ServerPackage(
         name="redis",
         version="5.0.6",
@@ -128,6 +139,8 @@ EL9 = Family(
     release_version="9.6-1.el9",
     repo_id="appstream",
     repo_name="AlmaLinux $releasever - AppStream",
+    redis_conf="/etc/redis/redis.conf",
+    sentinel_conf="/etc/redis/sentinel.conf",
     redis=ServerPackage(
         name="redis",
         version="6.2.14",
@@ -154,6 +167,8 @@ EL10 = Family(
     release_version="10.0-11.el10",
     repo_id="appstream",
     repo_name="CentOS Stream $releasever - AppStream",
+    redis_conf="/etc/valkey/valkey.conf",
+    sentinel_conf="/etc/valkey/sentinel.conf",
     redis=ServerPackage(
         name="valkey",
         version="9.1.2",

@@ -73,14 +73,14 @@ def hang_ssh(host: Host) -> Iterator[None]:
 @contextmanager
 def hang_redis(host: Host) -> Iterator[None]:
     """redis-server hangs: connections open, nothing is answered."""
-    with _stopped([_main(host, "redis")]):
+    with _stopped([_main(host, host.family.units[0])]):
         yield
 
 
 @contextmanager
 def hang_sentinel(host: Host) -> Iterator[None]:
     """redis-sentinel hangs."""
-    with _stopped([_main(host, "redis-sentinel")]):
+    with _stopped([_main(host, host.family.units[1])]):
         yield
 
 
@@ -140,12 +140,13 @@ def fill_disk(host: Host, path: str = "/var/lib/redis", size: str = "8m") -> Ite
 
 @contextmanager
 def _redis_stopped(host: Host) -> Iterator[None]:
-    active = host.run("systemctl is-active -q redis", check=False).returncode == 0
+    unit = host.family.units[0]
+    active = host.run(f"systemctl is-active -q {unit}", check=False).returncode == 0
     if active:
-        host.run("systemctl stop redis")
+        host.run(f"systemctl stop {unit}")
     yield
     if active:
-        host.run("systemctl start redis")
+        host.run(f"systemctl start {unit}")
 
 
 @contextmanager
@@ -180,6 +181,6 @@ def _all(host: Host) -> list[Process]:
 def _main(host: Host, unit: str) -> Process:
     """The main process of a unit: the one that carries its daemon's name in the unit's control group."""
     for one in _all(host):
-        if one.cgroup.endswith(f"/{unit}.service") and one.name.startswith("redis-se"):
+        if one.cgroup.endswith(f"/{unit}.service") and one.name.startswith(f"{host.family.redis.name}-se"):
             return process(one.pid)
     raise LabError(f"{unit} does not run on {host.name}")

@@ -115,7 +115,8 @@ def _settings(host: Host, port: int) -> set[str]:
 
 
 def _password(host: Host) -> str | None:
-    found = host.run("sed -n 's/^requirepass //p' /etc/redis.conf | tail -n1", check=False).stdout.strip().strip('"')
+    conf = host.family.redis_conf
+    found = host.run(f"sed -n 's/^requirepass //p' {conf} | tail -n1", check=False).stdout.strip().strip('"')
     return found or None
 
 

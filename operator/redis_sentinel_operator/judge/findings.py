@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.conf.version import shown
 from redis_sentinel_operator.judge.admission import too_wide
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.telling import told
+from redis_sentinel_operator.judge.versions import older_than_master, running
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
     Claim,
@@ -130,6 +132,11 @@ def replication(desired: Desired, facts: ClusterFacts, master: Mastership) -> Fi
     troubles = {host.name: trouble_of_replica(host, facts, master) for host in replicas}
     linked = sum(not trouble for trouble in troubles.values())
     values = {"linked": linked, "expected": len(replicas), "master": master.host}
+    older = older_than_master(desired, facts, master)
+    if older:
+        told_older = ", ".join(f"{name} has {shown(one)}" for name, one in older.items())
+        version = shown(running(desired, facts)[master.host])
+        return Finding(False, "OlderThanMaster", say("OlderThanMaster", **values, version=version, older=told_older))
     if linked == len(replicas):
         return Finding(True, "ReplicasLinked", say("ReplicasLinked", **values))
     detail = "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items() if trouble) + "."

@@ -123,6 +123,12 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "ReplicationBroken": (
             "None of {expected} replicas follows {master}: a failover would find no successor. {detail}"
         ),
+        "OlderThanMaster": (
+            "{master} has {version}, but {older}: an older server may not be able to read what a newer master sends, "
+            "and then keeps the data of before. {linked} of {expected} replicas are linked. Update the package of the "
+            "older hosts to the master's version. Fail over to an older one only while it is linked: else what was "
+            "written since the switch is lost."
+        ),
         "NoMaster": "Replication cannot be judged while no master is confirmed.",
     },
     REACHABLE: {

@@ -50,11 +50,18 @@ class SshAccess:
 
 @dataclass(frozen=True, slots=True)
 class PackageWish:
-    """Which package a host shall have; `name` and `version` None = the family's own, any version."""
+    """Which package a host shall have; `name` and `version` None = the family's own, any version.
+
+    `module` is a dnf stream to enable before (`redis:6`); `repositories` the only ones to take it from (none: those
+    that are enabled); `lock`: nobody's `yum update` changes it by the way.
+    """
 
     manage: PackageManage = "Install"
     name: str | None = None
     version: str | None = None
+    module: str | None = None
+    repositories: tuple[str, ...] = ()
+    lock: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from redis_sentinel_operator.plan.host import Host, answering
 from redis_sentinel_operator.plan.masters import named_masters
 from redis_sentinel_operator.plan.package import installed, package
 from redis_sentinel_operator.plan.part import Part, Stage, together, wait
+from redis_sentinel_operator.plan.priorities import newer_than_others
 from redis_sentinel_operator.plan.redis_conf import redis_conf
 from redis_sentinel_operator.plan.rejoin import not_up, slaveof
 from redis_sentinel_operator.plan.sentinel_conf import sentinel
@@ -30,6 +31,12 @@ def bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], mast
     if not all(installed(host) for host in hosts):
         return together(package(host) for host in hosts)
     master = desired.host(master_name)
+    newer = newer_than_others(hosts, master_name)
+    if newer:
+        return wait(
+            f"{newer}: an older replica may not read what a newer master sends. Set spec.initialMaster to a host with "
+            "the oldest redis, or install one version everywhere"
+        )
     others = named_masters(desired, facts, hosts) - {master.address}
     if others:
         return wait(f"the sentinels already name {', '.join(sorted(others))} as master: waiting for them to agree")

@@ -25,7 +25,10 @@ from redis_sentinel_operator.model.fact import (
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host that was read over SSH. What RESP said may still be Unknown."""
+    """A host that was read over SSH. What RESP said may still be Unknown.
+
+    `priority` is the replica priority that it must have, None where nobody asks for one.
+    """
 
     want: DesiredHost
     facts: HostFacts
@@ -35,6 +38,7 @@ class Host:
     units: Mapping[str, UnitFacts]
     processes: tuple[Process, ...]
     claim: Claim | None
+    priority: int | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +61,11 @@ class Host:
         """The redis that lets us in, None when there is none or it is not known."""
         value = self.facts.redis.value if isinstance(self.facts.redis, Known) else None
         return value if isinstance(value, RedisFacts) else None
+
+    @property
+    def version(self) -> str:
+        """The version whose features may be planned, "" where no redis answers: never above the EL's own."""
+        return "" if self.redis is None else self.family.features(self.redis.version, self.want.package.module or "")
 
     @property
     def sentinel(self) -> SentinelFacts | None:

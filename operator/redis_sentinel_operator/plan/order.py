@@ -15,6 +15,7 @@ from redis_sentinel_operator.plan.claim import claims, ours
 from redis_sentinel_operator.plan.coldstart import cold_start
 from redis_sentinel_operator.plan.host import Host, readable
 from redis_sentinel_operator.plan.part import Part, wait
+from redis_sentinel_operator.plan.priorities import prioritised
 from redis_sentinel_operator.plan.refuse import refuse
 
 
@@ -32,7 +33,8 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
 
     What becomes possible only by a step of this plan (a file that a package brings) comes with the next reading.
     """
-    hosts, unread = readable(desired, facts)
+    readables, unread = readable(desired, facts)
+    hosts = prioritised(desired, readables)
     refusal = refuse(desired, facts, hosts, verdict, context.owner, adopt=context.adopt_claim)
     if refusal is not None:
         return Plan(refusal=refusal)

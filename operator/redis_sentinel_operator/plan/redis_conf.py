@@ -9,7 +9,7 @@ from redis_sentinel_operator.conf.directives import canonical, live, sha256
 from redis_sentinel_operator.conf.redis_conf import RedisConf, parse
 from redis_sentinel_operator.conf.values import any_address, reachable, same
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import FileFacts, RedisFacts
+from redis_sentinel_operator.model.fact import FileFacts
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf, Need, Step
 from redis_sentinel_operator.plan.host import Host
@@ -80,7 +80,8 @@ def redis_conf(
 
 def _wanted(desired: Desired, host: Host) -> Mapping[str, str | Secret]:
     config = {canonical(name): value for name, value in desired.redis_config.items()}
-    wanted = {"bind": any_address(host.want.address), "port": str(desired.redis_port), **config}
+    own = {} if host.priority is None else {"slave-priority": str(host.priority)}
+    wanted = {"bind": any_address(host.want.address), "port": str(desired.redis_port), **config, **own}
     password = desired.password
     return wanted if password is None else {**wanted, "masterauth": password, "requirepass": password}
 
@@ -122,8 +123,7 @@ def _edit(
 
 
 def _set(desired: Desired, host: Host, owned: Sequence[Setting], needs: frozenset[Need]) -> Part:
-    redis = host.redis
-    wrong = [setting for setting in owned if redis and not setting.running_holds and live(setting.name, redis.version)]
+    wrong = [setting for setting in owned if not setting.running_holds and _live(setting, host)]
     if not wrong:
         return Part()
     values = {each.name: Secret(each.want) if each.secret else each.want for each in wrong}
@@ -144,10 +144,10 @@ def _drift(host: Host, owned: Sequence[Setting]) -> tuple[tuple[str, ConfigDrift
         if setting.file_holds and setting.running_holds:
             continue
         shown = setting.shown
-        pending = not setting.running_holds and not _live(setting, host.redis)
+        pending = not setting.running_holds and not _live(setting, host)
         found.append((host.name, ConfigDrift(shown.key, shown.want, shown.have, pending)))
     return tuple(found)
 
 
-def _live(setting: Setting, redis: RedisFacts | None) -> bool:
-    return redis is not None and live(setting.name, redis.version)
+def _live(setting: Setting, host: Host) -> bool:
+    return host.redis is not None and live(setting.name, host.version)
