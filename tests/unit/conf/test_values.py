@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_sentinel_operator.conf.family import EL7, Family, family
+from redis_sentinel_operator.conf.family import EL7, EL8, EL9, EL10, FAMILIES, Family, family
 from redis_sentinel_operator.conf.values import any_address, reachable, same
 from redis_sentinel_operator.model.fact import OsFacts
 
@@ -51,6 +51,11 @@ def test_where_a_bind_line_lets_a_host_be_reached(bind: str, address: str, answe
         (OsFacts("centos", "7"), EL7),
         (OsFacts("rhel", "7.9"), EL7),
         (OsFacts("ol", "7.9"), EL7),
+        (OsFacts("rocky", "8.10"), EL8),
+        (OsFacts("almalinux", "9.6"), EL9),
+        (OsFacts("centos", "10"), EL10),
+        (OsFacts("rhel", "10.0"), EL10),
+        (OsFacts("rhel", "11.0"), None),
         (OsFacts("centos", "6"), None),
         (OsFacts("debian", "12"), None),
         (OsFacts("fedora", "7"), None),
@@ -63,3 +68,27 @@ def test_the_family_of_a_system(os: OsFacts, found: Family | None) -> None:
 def test_our_drop_in_sorts_after_the_packages() -> None:
     assert EL7.redis_drop_in > "/etc/systemd/system/redis.service.d/limit.conf"
     assert EL7.files == (EL7.redis_conf, EL7.sentinel_conf, EL7.redis_drop_in, EL7.sentinel_drop_in)
+
+
+@pytest.mark.parametrize(
+    ("one", "running", "module", "version"),
+    [
+        (EL7, "3.2.6", "", "3.2.6"),  # older than the EL's own: no feature that it lacks
+        (EL8, "5.0.6", "", "5.0.3"),
+        (EL8, "6.2.7", "", "5.0.3"),
+        (EL8, "6.2.7", "redis:6", "6.0.9"),
+        (EL9, "6.2.14", "", "6.2.7"),
+        (EL9, "7.2.5", "redis:7", "7.0.12"),
+        (EL10, "7.2.4", "", "7.2.4"),
+        (EL10, "7.2.4", "unheard:of", "7.2.4"),
+    ],
+)
+def test_no_feature_above_the_els_own_version(one: Family, running: str, module: str, version: str) -> None:
+    assert one.features(running, module) == version
+
+
+def test_the_families_differ_in_what_they_must() -> None:
+    assert EL8.redis_conf == EL7.redis_conf
+    assert EL9.redis_conf == "/etc/redis/redis.conf"
+    assert EL10.units == ("valkey.service", "valkey-sentinel.service")
+    assert all(each.redis_drop_in > f"/etc/systemd/system/{each.redis_unit}.d/limit.conf" for each in FAMILIES.values())

@@ -147,6 +147,30 @@ def test_no_replica_at_all_is_broken_replication() -> None:
     assert found.message.startswith("None of 3 replicas follows redis_master01: a failover would find no successor.")
 
 
+def of_version(host: HostFacts, version: str, server: str = "redis", server_version: str = "") -> HostFacts:
+    assert isinstance(host.redis, Known) and isinstance(host.redis.value, RedisFacts)
+    facts = replace(host.redis.value, version=version, server=server, server_version=server_version)
+    return replace(host, redis=Known(facts))
+
+
+def test_replicas_that_are_older_than_the_master_are_told_with_what_to_do() -> None:
+    behind = replace(alive(S2), redis=replica(link="down"))
+    read = facts(of_version(alive(M), "7.2.4", "valkey", "9.1.2"), of_version(alive(S1), "6.2.14"), behind, of=alive)
+    assert verdict(read).replication == Finding(
+        False,
+        "OlderThanMaster",
+        "redis_master01 has valkey 9.1, but redis_slave01 has redis 6.2, redis_slave02 has redis 3.2, redis_slave03 "
+        "has redis 3.2: an older server may not be able to read what a newer master sends, and then keeps the data of "
+        "before. 2 of 3 replicas are linked. Update the package of the older hosts to the master's version. Fail over "
+        "to an older one only while it is linked: else what was written since the switch is lost.",
+    )
+
+
+def test_newer_replicas_and_other_patch_releases_are_fine() -> None:
+    read = facts(of_version(alive(M), "3.2.12"), of_version(alive(S1), "6.2.14"), of=alive)
+    assert verdict(read).replication.reason == "ReplicasLinked"
+
+
 @pytest.mark.parametrize(
     "reason",
     ["HostKeyChanged", "HostKeyUnknown", "AuthenticationFailed", "SudoRefused", "BadPrivateKey", "CommandTimedOut"],

@@ -1,8 +1,9 @@
-"""What redis and sentinels answer, captured from Redis 3.2.6, as facts."""
+"""What redis and sentinels answer, captured from Redis 3.2.6 and from the servers of EL8 to EL10, as facts."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ DESIRED = Desired(
     redis_config={"repl-timeout": "60"},
 )
 KEYS = redis.keys(DESIRED)
+SEED_CONFIG = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
+KEYS_OF_FAMILIES = redis.keys(replace(DESIRED, redis_config=SEED_CONFIG))
 
 
 def answers(case: str) -> list[Any]:
@@ -54,6 +57,45 @@ def test_a_replica() -> None:
     assert facts is not None
     assert (facts.role, facts.master_address, facts.master_port, facts.link) == ("slave", "192.168.37.41", 6379, "up")
     assert (facts.syncing, facts.offset, facts.process_id, facts.replicas) == (False, 900, 154, ())
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "server", "server_version", "config_file"),
+    [
+        ("el8", "5.0.6", "redis", "", "/etc/redis.conf"),
+        ("el9", "6.2.14", "redis", "", "/etc/redis/redis.conf"),
+        ("el10", "7.2.4", "valkey", "9.1.2", "/etc/valkey/valkey.conf"),
+    ],
+)
+def test_the_servers_of_the_families(
+    family: str, version: str, server: str, server_version: str, config_file: str
+) -> None:
+    facts = redis.parse(answers(f"{family}-replica"), KEYS_OF_FAMILIES)
+    assert facts is not None
+    assert (facts.version, facts.server, facts.server_version, facts.config_file) == (
+        version,
+        server,
+        server_version,
+        config_file,
+    )
+    assert (facts.role, facts.link, facts.syncing) == ("slave", "up", False)
+    assert facts.config["masterauth"] == facts.config["requirepass"] == "dusruffpeltm"
+    assert (facts.config["slave-priority"], facts.config["min-slaves-to-write"]) == ("100", "0")
+    master = redis.parse(answers(f"{family}-master"), KEYS_OF_FAMILIES)
+    assert master is not None
+    online = 2 if family == "el10" else 3  # one was still synchronising
+    assert (master.role, len(master.replicas)) == ("master", online)
+
+
+@pytest.mark.parametrize("family", ["el8", "el9", "el10"])
+def test_the_sentinels_of_the_families(family: str) -> None:
+    facts = sentinel.parse(answers(f"{family}-sentinel"))
+    assert facts is not None and facts.view is not None
+    view = facts.view
+    assert (view.config_epoch, view.quorum, view.flags, view.quorum_ok) == (1, 2, frozenset({"master"}), True)
+    assert {each.priority for each in view.replicas} == {100}
+    assert len(view.replicas) == 3 and len(view.peers) == 2
+    assert bool(facts.my_id) is (family != "el8")  # SENTINEL MYID came with 6.2
 
 
 def test_passwords_are_read_and_never_shown() -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_sentinel_operator.model.fact import FileFacts, Known, Unknown
-from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, script, split
+from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.model.fact import FileFacts, Known, OsFacts, Unknown
+from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, paths, script, split, units
 
 FOLDER = Path(__file__).with_name("probe")
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -30,6 +31,9 @@ ASKED = Asked(
     address="192.168.37.42",
     ports=(6379, 26379),
 )
+# Captured with what is asked of every host: the files and units of all families.
+WHOLE_QUESTION = dataclasses.replace(ASKED, files=paths(), units=units())
+FAMILY_CASES = ("el8", "el9", "el10")
 
 
 def plain(value: Any) -> Any:
@@ -60,8 +64,19 @@ def document(facts: ProbeFacts) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_an_answer_means(case: str) -> None:
-    facts = parse((FOLDER / f"{case}.txt").read_bytes(), ASKED)
+    question = WHOLE_QUESTION if case in FAMILY_CASES else ASKED
+    facts = parse((FOLDER / f"{case}.txt").read_bytes(), question)
     assert document(facts) == json.loads((FOLDER / f"{case}.json").read_text())
+
+
+@pytest.mark.parametrize("case", FAMILY_CASES)
+def test_a_family_has_its_own_files_and_units_only(case: str) -> None:
+    facts = parse((FOLDER / f"{case}.txt").read_bytes(), WHOLE_QUESTION)
+    assert isinstance(facts.os, Known) and isinstance(facts.files, Known) and isinstance(facts.units, Known)
+    found = family(OsFacts(facts.os.value.id, facts.os.value.version_id))
+    assert found is not None
+    assert {path for path, file in facts.files.value.items() if file} == set(found.files)
+    assert {name for name, unit in facts.units.value.items() if unit.running} == set(found.units)
 
 
 def facts_of(answer: bytes) -> ProbeFacts:
