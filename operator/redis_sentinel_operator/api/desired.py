@@ -88,7 +88,14 @@ def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
         sentinel=host.sentinel,
         replica_priority=host.replica_priority,
         failure_domain=host.failure_domain or "",
-        package=PackageWish(manage=package.manage, name=package.name, version=package.version),
+        package=PackageWish(
+            manage=package.manage,
+            name=package.name,
+            version=package.version,
+            module=package.module,
+            repositories=tuple(package.repositories),
+            lock=package.lock,
+        ),
     )
 
 

@@ -84,12 +84,12 @@ class Package(ApiModel):
     manage: PackageManage = Field(
         "Install",
         description="Install: install the package with yum when it is missing or of another version than `version`. "
-        "CheckOnly: never install, only say what is missing (not supported yet).",
+        "CheckOnly: never install, only say what is missing.",
     )
     name: PackageName | None = Field(
         None,
-        description="Name of the package. Without it the one of the host's distribution: redis, or valkey where redis "
-        "is gone. Not supported yet.",
+        description="Name of the package, which must have the files and units of the distribution's own. Without it "
+        "that: redis, or valkey where redis is gone.",
     )
     version: PackageVersion | None = Field(
         None,
@@ -97,17 +97,17 @@ class Package(ApiModel):
         "repositories is installed once, and what is installed is kept.",
     )
     module: PackageName | None = Field(
-        None, description="Module stream to enable before, such as redis:6, on EL8 and EL9. Not supported yet."
+        None, description="Module stream to enable before the package is installed, such as redis:6, on EL8 and EL9."
     )
     repositories: Annotated[Items[PackageName], Field(max_length=16, json_schema_extra=SET)] = Field(
         (),
         description="Ids of the yum repositories to take the package from. Without it all that are enabled on the "
-        "host. Not supported yet.",
+        "host.",
     )
     lock: bool = Field(
         True,
-        description="Keep the package from being updated behind the operator's back, as an update restarts redis. "
-        "false is not supported yet.",
+        description="Keep the package from being updated with all others, as an update restarts redis: its name is put "
+        "among the excluded packages of yum's configuration. `yum --disableexcludes=main update redis` updates it.",
     )
 
 

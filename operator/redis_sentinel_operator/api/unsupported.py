@@ -15,8 +15,6 @@ _MOST = 5  # sentences in one message
 
 # Fields that have one supported value: their default.
 _ONLY: Mapping[str, object] = {
-    "package.manage": "Install",
-    "package.lock": True,
     "redis.port": 6379,
     "sentinel.port": 26379,
     "endpoints.enabled": True,
@@ -32,8 +30,8 @@ _ONLY: Mapping[str, object] = {
     "unsafe.removeMany": False,
 }
 # Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
-_UNSET = ("package.name", "package.module", "minReplicasToWrite", "minReplicasMaxLagSeconds")
-_EMPTY = ("maintenanceHosts", "fencedHosts", "package.repositories")
+_UNSET = ("minReplicasToWrite", "minReplicasMaxLagSeconds")
+_EMPTY = ("maintenanceHosts", "fencedHosts")
 
 
 def refuse_unsupported(
@@ -79,10 +77,6 @@ def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
             yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
         if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
             yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
-        own = host.package.model_dump(by_alias=True, exclude_unset=True) if host.package else {}
-        for name in sorted(own.keys() - {"version"}):
-            if own[name] != _at(spec.model_dump(by_alias=True), f"package.{name}"):
-                yield f"{_later(f'{at}.package.{name}', own[name])}; remove it (a host's own version is supported)"
 
 
 def _config(spec: RedisSentinelClusterSpec) -> Iterator[str]:

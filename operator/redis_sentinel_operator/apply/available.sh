@@ -1,7 +1,25 @@
-# Asks the repositories of the host for a package; changes nothing but yum's own cache. $1 package, $2 seconds for yum.
+# Asks the repositories of the host for a package; changes nothing but yum's own cache. $1 package, $2 seconds for yum,
+# $3 the only repositories or "", $4 module stream or "".
 # Exits 66 where none has it, 1 where yum cannot tell.
-said=$(timeout -k 5 "$2" yum -q list available "$1" 2>&1 </dev/null) && exit 0
-code=$?
+only=$3
+run_yum() { # sets $said and $code
+    said=$(timeout -k 5 "$seconds" yum -q --disableexcludes=main ${only:+"--disablerepo=*" "--enablerepo=$only"} "$@" 2>&1 </dev/null)
+    code=$?
+}
+seconds=$2
+if [ -n "$4" ]; then # of a stream that is not enabled yet yum lists no package: its module is what can be asked for
+    run_yum module list "$4"
+    [ "$code" -ne 0 ] || exit 0
+    case $said in
+    *"o matching "[Mm]"odules"*)
+        echo "no enabled repository has the module stream $4" >&2
+        exit 66
+        ;;
+    esac
+else
+    run_yum list available "$1"
+    [ "$code" -ne 0 ] || exit 0
+fi
 case "$code $said" in
 *"o matching "[Pp]"ackages"* | *"no enabled repo"*)
     repos=$(timeout -k 5 30 yum -q repolist 2>/dev/null </dev/null | sed '1d; s/[ /!*].*//' | tr '\n' ' ')

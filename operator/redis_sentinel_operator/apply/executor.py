@@ -20,6 +20,7 @@ from redis_sentinel_operator.model.step import (
     EnableUnit,
     FillChain,
     InstallPackage,
+    LockPackage,
     ReleaseClaim,
     SaveChain,
     SentinelSet,
@@ -73,6 +74,8 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await files.release_claim(link, guard, settings)
         case InstallPackage() as action:
             return await package.install(action, link, guard, settings)
+        case LockPackage() as action:
+            return await files.lock_package(action, link, guard, settings)
         case WriteDropIn() as action:
             return await files.write_drop_in(action, link, guard, settings)
         case EnableUnit() as action:

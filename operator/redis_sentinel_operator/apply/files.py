@@ -8,7 +8,7 @@ from redis_sentinel_operator.conf.directives import encode, sha256
 from redis_sentinel_operator.connect.command import CommandResult
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import EditConf, TakeClaim, WriteDropIn, WriteSentinelConf
+from redis_sentinel_operator.model.step import EditConf, LockPackage, TakeClaim, WriteDropIn, WriteSentinelConf
 from redis_sentinel_operator.settings import Settings
 
 _MODE = "0640"
@@ -38,6 +38,16 @@ async def replace(
     if result.exit_status == CHANGED_MEANWHILE:
         return failed(f"{action.path} was changed meanwhile; it is read again and nothing is lost")
     return _judge(result, f"{action.path} written", desired)
+
+
+async def lock_package(action: LockPackage, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Replace yum's configuration, where it still is the file that the plan was made from."""
+    text = action.text.reveal()
+    arguments = (action.path, action.base_sha256, sha256(text), action.owner, action.group, f"{action.mode:04o}")
+    result = await change(link, guard, "replace", *arguments, stdin=encode(text), seconds=settings.step_timeout)
+    if result.exit_status == CHANGED_MEANWHILE:
+        return failed(f"{action.path} was changed meanwhile; it is read again and nothing is lost")
+    return _judge(result, f"{action.path} written")
 
 
 async def write_drop_in(action: WriteDropIn, link: HostLink, guard: Guard, settings: Settings) -> Outcome:

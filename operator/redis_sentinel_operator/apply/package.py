@@ -16,7 +16,8 @@ async def install(action: InstallPackage, link: HostLink, guard: Guard, settings
     """Install a package that is missing; one that is there is left as it is, also in another version."""
     seconds = settings.package_timeout
     deadline = f"{max(seconds - _REST, seconds / 2):.0f}"
-    result = await change(link, guard, "package", action.name, action.version or "", deadline, seconds=seconds)
+    words = (action.name, action.version or "", deadline, ",".join(action.repositories), action.module or "")
+    result = await change(link, guard, "package", *words, seconds=seconds)
     if result.exit_status == 0:
         return done(f"{action.name} {result.text.strip()} is installed")
     said = scrub(result.stderr) or f"yum ended with status {result.exit_status}"
@@ -32,7 +33,8 @@ async def available(action: InstallPackage, link: HostLink, settings: Settings) 
     """
     name = action.name if action.version is None else f"{action.name}-{action.version}"
     seconds = settings.step_timeout
-    result = await link.run(plain("available", name, f"{seconds / 2:.0f}"), timeout=seconds)
+    words = (name, f"{seconds / 2:.0f}", ",".join(action.repositories), action.module or "")
+    result = await link.run(plain("available", *words), timeout=seconds)
     if result.exit_status == 0:
         return done(f"{name} can be installed")
     return failed(scrub(result.stderr), _NO_REPOSITORY if result.exit_status == NOT_FOUND else "StepFailed")

@@ -34,6 +34,7 @@ class Family:
     redis_log: str
     sentinel_log: str
     yum_conf: str
+    modules: bool  # whether its dnf has module streams
 
     def features(self, running: str, module: str = "") -> str:
         """Return the version whose features may be planned: the EL's own, or the running one where that is older."""
@@ -75,12 +76,14 @@ EL7 = Family(
     redis_log="/var/log/redis/redis.log",
     sentinel_log="/var/log/redis/sentinel.log",
     yum_conf="/etc/yum.conf",
+    modules=False,
 )
 EL8 = replace(
     EL7,
     name="EL8",
     own={"": "5.0.3", "redis:5": "5.0.3", "redis:6": "6.0.9"},
     yum_conf="/etc/dnf/dnf.conf",
+    modules=True,
 )
 EL9 = replace(
     EL8,
@@ -104,6 +107,7 @@ EL10 = Family(
     redis_log="/var/log/valkey/valkey.log",
     sentinel_log="/var/log/valkey/sentinel.log",
     yum_conf="/etc/dnf/dnf.conf",
+    modules=False,
 )
 
 FAMILIES = {"7": EL7, "8": EL8, "9": EL9, "10": EL10}

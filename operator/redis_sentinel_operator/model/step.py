@@ -45,10 +45,31 @@ class ReleaseClaim:
 
 @dataclass(frozen=True, slots=True)
 class InstallPackage:
-    """yum install; `version` None = whatever the repositories give."""
+    """yum install; `version` None = whatever the repositories give.
+
+    `module` is a dnf stream to enable before, `repositories` the only ones to take it from (none: all enabled ones).
+    """
 
     name: str
     version: str | None
+    module: str | None = None
+    repositories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockPackage:
+    """Write yum's configuration whole, so that it excludes a package from updates (or not any more).
+
+    `text` is secret, as a proxy's password may stand in it. `base_sha256` is the digest of the file that it was made
+    from: where that is another by now, nothing is done. Owner, group and mode stay as they are.
+    """
+
+    path: str
+    text: Secret
+    base_sha256: str
+    owner: str
+    group: str
+    mode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,7 @@ Action: TypeAlias = (
     TakeClaim
     | ReleaseClaim
     | InstallPackage
+    | LockPackage
     | EditConf
     | WriteSentinelConf
     | WriteDropIn

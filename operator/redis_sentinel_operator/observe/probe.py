@@ -35,6 +35,7 @@ from redis_sentinel_operator.observe.sections import Damaged, Rows, Socket
 
 SECTIONS = ("os", "claim", "files", "units", "processes", "listeners", "data", "packages", "firewall")
 REASON = "ProbeFailed"
+PACKAGES = ("redis*", "valkey*")  # patterns of rpm -qa
 _MARK = re.compile(rb"\[(?:/(?P<end>[a-z]+) (?:(?P<ok>ok)|failed (?P<why>.*))|(?P<begin>[a-z]+))\]")
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Asked:
     data_dirs: tuple[str, ...]
     address: str
     ports: tuple[int, ...]
+    packages: tuple[str, ...] = PACKAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class ProbeFacts:
 
 def paths() -> tuple[str, ...]:
     """Return the files that are read on every host: those of every family, as the family is not known before."""
-    return tuple(dict.fromkeys(path for family in FAMILIES.values() for path in family.files))
+    found = [path for family in FAMILIES.values() for path in (*family.files, family.yum_conf)]
+    return tuple(dict.fromkeys(found))
 
 
 def units() -> tuple[str, ...]:
@@ -93,6 +96,7 @@ def asked(desired: Desired, host: DesiredHost) -> Asked:
         data_dirs=tuple(dict.fromkeys(family.data_dir for family in families)),
         address=host.address,
         ports=(desired.redis_port, desired.sentinel_port),
+        packages=(*PACKAGES, host.package.name) if host.package.name else PACKAGES,
     )
 
 
@@ -106,6 +110,7 @@ def script(question: Asked, wanted: Sequence[str] = SECTIONS) -> str:
         "RSO_DIRS": "\n".join(question.data_dirs),
         "RSO_ADDRESS": question.address,
         "RSO_CLAIM": CLAIM_PATH,
+        "RSO_PACKAGES": "\n".join(question.packages),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + _text()
 

@@ -2,7 +2,7 @@
 # ip, ss, rpm; no python. Each process that is started costs a millisecond or two a host and pass: builtins where they serve.
 #
 # Set before (lists are separated by line feeds): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS; RSO_ADDRESS and
-# RSO_CLAIM. Answers with one block a section:
+# RSO_CLAIM RSO_PACKAGES. Answers with one block a section:
 #     [name]
 #     word value ...
 #     [/name ok]          or          [/name failed why]
@@ -54,7 +54,8 @@ read_os() {
 }
 
 read_packages() {
-    if ! found=$(timeout 3 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' 'redis*' 'valkey*' 2>/dev/null); then
+    # shellcheck disable=SC2086
+    if ! found=$(timeout 3 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' $RSO_PACKAGES 2>/dev/null); then
         why="rpm -qa did not succeed"
         return
     fi

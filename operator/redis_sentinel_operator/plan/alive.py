@@ -12,7 +12,7 @@ from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.firewall import firewall
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.masters import named_masters
-from redis_sentinel_operator.plan.package import installed, package
+from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import CONFIRMED, Part, together
 from redis_sentinel_operator.plan.redis_conf import redis_conf
 from redis_sentinel_operator.plan.rejoin import Rejoining, rejoin
@@ -48,7 +48,8 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, na
     redis = redis_conf(desired, host, joining.role, may_set=confirmed, needs=CONFIRMED) if host.want.redis else Part()
     monitor = Monitor(master.address, master.port, desired.sentinel.quorum) if isinstance(master, Confirmed) else None
     return (
-        drop_ins(host)
+        lock(host)
+        + drop_ins(host)
         + redis
         + firewall(desired, host)
         + joining.part

@@ -15,7 +15,7 @@ from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.firewall import firewall
 from redis_sentinel_operator.plan.host import Host, answering
 from redis_sentinel_operator.plan.masters import named_masters
-from redis_sentinel_operator.plan.package import installed, package
+from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import Part, Stage, together, wait
 from redis_sentinel_operator.plan.priorities import newer_than_others
 from redis_sentinel_operator.plan.redis_conf import redis_conf
@@ -52,7 +52,14 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost,
         if host.want.redis
         else Part()
     )
-    return drop_ins(host) + redis + firewall(desired, host) + sentinel(desired, host, monitor, facts) + enable(host)
+    return (
+        lock(host)
+        + drop_ins(host)
+        + redis
+        + firewall(desired, host)
+        + sentinel(desired, host, monitor, facts)
+        + enable(host)
+    )
 
 
 def _start(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost) -> Part:

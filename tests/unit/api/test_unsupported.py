@@ -52,8 +52,15 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.hosts[1].ssh": {"user": "root", "secretRef": {"name": "k"}},
         "spec.hosts[1].sshAddress": "10.0.0.2",
         "spec.hosts[1].failureDomain": "rack-a",
-        "spec.hosts[1].package": {"version": "3.2.12-2.el7"},
-        "spec.package.version": "3.2.12",
+        "spec.hosts[1].package": {"version": "3.2.12-2.el7", "name": "valkey", "lock": False},
+        "spec.package": {
+            "manage": "CheckOnly",
+            "name": "redis6",
+            "version": "3.2.12",
+            "module": "redis:6",
+            "repositories": ["epel"],
+            "lock": False,
+        },
         "spec.firewall": {"manage": "Iptables", "clients": ["10.0.0.0/8"], "exclusive": True},
         "spec.sentinel": {"quorum": 3, "downAfterMilliseconds": 1000, "parallelSyncs": 3},
         "spec.auth": GONE,
@@ -68,8 +75,6 @@ def test_what_is_unset_default_or_supported_passes(changes: dict[str, object]) -
 
 
 LATER: list[tuple[str, object, str]] = [
-    ("spec.package.manage", "CheckOnly", "CheckOnly is not supported yet; set it to Install, or remove it"),
-    ("spec.package.lock", False, "false is not supported yet; set it to true, or remove it"),
     ("spec.redis.port", 7000, "7000 is not supported yet; set it to 6379, or remove it"),
     ("spec.sentinel.port", 27000, "27000 is not supported yet; set it to 26379, or remove it"),
     ("spec.endpoints.enabled", False, "false is not supported yet; set it to true, or remove it"),
@@ -89,9 +94,6 @@ LATER: list[tuple[str, object, str]] = [
             "removeMany",
         )
     ),
-    ("spec.package.name", "redis6", "redis6 is not supported yet; remove it"),
-    ("spec.package.module", "redis:6", "redis:6 is not supported yet; remove it"),
-    ("spec.package.repositories", ["epel"], '["epel"] is not supported yet; empty or remove it'),
     ("spec.minReplicasToWrite", 1, "1 is not supported yet; remove it"),
     ("spec.minReplicasMaxLagSeconds", 10, "10 is not supported yet; remove it"),
     ("spec.maintenanceHosts", ["redis_slave01"], '["redis_slave01"] is not supported yet; empty or remove it'),
@@ -101,16 +103,6 @@ LATER: list[tuple[str, object, str]] = [
         "spec.hosts[1].ssh.secretRef",
         {"name": "other"},
         "other is not supported yet; use one Secret for all hosts",
-    ),
-    (
-        "spec.hosts[1].package.name",
-        "valkey",
-        "valkey is not supported yet; remove it (a host's own version is supported)",
-    ),
-    (
-        "spec.hosts[1].package.lock",
-        False,
-        "false is not supported yet; remove it (a host's own version is supported)",
     ),
 ]
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.conf.family import FAMILIES, family
 from redis_sentinel_operator.model.fact import FileFacts, Known, OsFacts, Unknown
-from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, paths, script, split, units
+from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, script, split, units
 
 FOLDER = Path(__file__).with_name("probe")
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -31,8 +31,10 @@ ASKED = Asked(
     address="192.168.37.42",
     ports=(6379, 26379),
 )
-# Captured with what is asked of every host: the files and units of all families.
-WHOLE_QUESTION = dataclasses.replace(ASKED, files=paths(), units=units())
+# Captured with the files and units of all families.
+WHOLE_QUESTION = dataclasses.replace(
+    ASKED, files=tuple(dict.fromkeys(path for each in FAMILIES.values() for path in each.files)), units=units()
+)
 FAMILY_CASES = ("el8", "el9", "el10")
 
 

@@ -1,0 +1,123 @@
+"""The package on a host of each EL family: a version that is asked for, one repository, a module stream, the lock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from hosts.passes import OWNER, Passes, passes
+from hosts.test_kinds import ALL, host_of, kinds
+from lab.hosts import Host
+from lab.labs import Lab
+from redis_sentinel_operator.apply.package import available
+from redis_sentinel_operator.conf import yum_conf
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.conf.family import FAMILIES as ROWS
+from redis_sentinel_operator.model.report import StepResult
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import Action, InstallPackage, LockPackage, Step, TakeClaim
+from redis_sentinel_operator.settings import Settings
+
+__all__ = ["kinds"]
+
+
+@asynccontextmanager
+async def owning(kinds: Lab, host: Host) -> AsyncIterator[Passes]:
+    """The host, bare and ours."""
+    host.reset()
+    async with passes(kinds) as loop:
+        claimed = await do(loop, host, TakeClaim(OWNER, "b1"))
+        assert claimed.ok, claimed.message
+        yield loop
+
+
+async def do(loop: Passes, host: Host, action: Action) -> StepResult:
+    return await loop.do(Step(host.name, "what", "why", action, 0))
+
+
+@ALL
+async def test_a_version_is_installed_as_asked_for_and_kept_by_the_lock(kinds: Lab, name: str) -> None:
+    host, family = host_of(kinds, name)
+    package, version = family.redis.name, f"{family.redis.version}-2.{family.dist}"
+    async with owning(kinds, host) as loop:
+        done = await do(loop, host, InstallPackage(package, version, repositories=(family.repo_id,)))
+        assert (done.ok, done.message) == (True, f"{package} {version} is installed")
+
+        path = ROWS[str(family.major)].yum_conf
+        before = host.run(f"cat {path}").stdout
+        text = yum_conf.exclude(before, package)
+        locked = await do(loop, host, LockPackage(path, Secret(text), sha256(before), "root", "root", 0o644))
+        assert locked.ok, locked.message
+        assert host.run(f"yum -y update; yum -y update {package}; rpm -q {package}", check=False).stdout.endswith(
+            f"{family.server('2')}.x86_64\n"
+        )
+        assert host.run(f"stat -c '%a %U' {path}").stdout == "644 root\n"
+
+        again = await do(loop, host, LockPackage(path, Secret(before), sha256(before), "root", "root", 0o644))
+        assert (again.ok, again.message) == (
+            False, f"{path} was changed meanwhile; it is read again and nothing is lost",
+        )  # fmt: skip
+        host.run(f"yum -y --disableexcludes=main update {package}")
+        assert host.run(f"rpm -q {package}").stdout == f"{family.server('3')}.x86_64\n"
+
+
+@ALL
+async def test_an_excluded_package_can_be_installed_all_the_same(kinds: Lab, name: str) -> None:
+    host, family = host_of(kinds, name)
+    package, path = family.redis.name, ROWS[str(family.major)].yum_conf
+    async with owning(kinds, host) as loop:
+        host.run(f"cat >{path}", stdin=yum_conf.exclude(host.run(f"cat {path}").stdout, package))
+        action = InstallPackage(package, None)
+        told = await available(action, loop.links[host.name], loop.settings)
+        assert told.ok, told.message
+        done = await do(loop, host, action)
+        assert done.ok, done.message
+
+
+async def test_what_no_repository_has_is_told(kinds: Lab) -> None:
+    host, family = host_of(kinds, "el8")
+    async with owning(kinds, host) as loop:
+        for action, said in (
+            (InstallPackage("redis", "9.9.9"), "no enabled repository has redis-9.9.9"),
+            (InstallPackage("redis6", None), "no enabled repository has redis6"),
+            (InstallPackage("redis", None, "redis:9"), "no enabled repository has the module stream redis:9"),
+        ):
+            done = await do(loop, host, action)
+            assert (done.ok, done.message, done.reason) == (False, said, "PackageNotFound")
+        asked = await available(InstallPackage("redis", None, "redis:9"), loop.links[host.name], loop.settings)
+        assert (asked.message, asked.reason) == (
+            "no enabled repository has the module stream redis:9",
+            "PackageNotFound",
+        )
+        elsewhere = await do(loop, host, InstallPackage("redis", None, repositories=("nowhere",)))
+        assert not elsewhere.ok
+        assert "nowhere" in elsewhere.message
+        assert host.run("rpm -q redis", check=False).returncode == 1
+        assert family.redis.stream == "redis:5"
+
+
+async def test_a_module_stream_is_enabled_before(kinds: Lab) -> None:
+    host, _ = host_of(kinds, "el8")
+    async with owning(kinds, host) as loop:
+        host.run("yum -y -q module enable redis:5")
+        action = InstallPackage("redis", None, "redis:6", ("appstream",))
+        asked = await available(action, loop.links[host.name], loop.settings)
+        assert asked.ok, asked.message
+        done = await do(loop, host, action)
+        assert (done.ok, done.message) == (True, "redis 6.2.14-2.el8 is installed")
+
+
+@pytest.mark.parametrize("name", ["el7", "el10"])
+async def test_another_yum_is_waited_for_up_to_a_deadline(kinds: Lab, name: str) -> None:
+    host, family = host_of(kinds, name)
+    async with owning(kinds, host) as loop:
+        host.run("sleep 300 >/dev/null 2>&1 </dev/null & mkdir -p /var/cache/dnf; printf %s $! >/var/cache/dnf/metadata_lock.pid")
+        loop.settings = replace(Settings(), package_timeout=12.0)
+        done = await do(loop, host, InstallPackage(family.redis.name, None))
+        assert (done.ok, done.message) == (False, "another yum holds the lock for longer than 6 s")
+        host.run("kill $(cat /var/cache/dnf/metadata_lock.pid)")
+        done = await do(loop, host, InstallPackage(family.redis.name, None))
+        assert done.ok, done.message
