@@ -137,4 +137,13 @@ def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: M
         sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
         prefix = f"{host.name}: "
         troubles += [each.removeprefix(prefix) for each in absences(desired, sentinels) if each.startswith(prefix)]
+    if isinstance(read.leftovers, Known):
+        troubles += [_leftover(path) for path in read.leftovers.value]
     return "; ".join(filter(None, troubles)) or None
+
+
+def _leftover(path: str) -> str:
+    file, _, kind = path.rpartition(".")
+    if kind == "rpmnew":
+        return f"a package brought a new {file}, which lies in {path}: take over what is new and remove it"
+    return f"a removed package left {path}: remove it when nothing in it is needed"

@@ -9,19 +9,25 @@ from dataclasses import replace
 import pytest
 
 from hosts.passes import OWNER, Passes, passes
-from hosts.test_kinds import ALL, host_of, kinds
+from hosts.test_kinds import host_of, kinds
 from lab.hosts import Host
 from lab.labs import Lab
 from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.conf import yum_conf
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import FAMILIES as ROWS
+from redis_sentinel_operator.model.fact import Known
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Action, InstallPackage, LockPackage, Step, TakeClaim
 from redis_sentinel_operator.settings import Settings
 
 __all__ = ["kinds"]
+
+FAMILIES = pytest.mark.parametrize(
+    "name",
+    ["el7", pytest.param("el8", marks=pytest.mark.long), "el9", pytest.param("el10", marks=pytest.mark.long)],
+)
 
 
 @asynccontextmanager
@@ -38,7 +44,7 @@ async def do(loop: Passes, host: Host, action: Action) -> StepResult:
     return await loop.do(Step(host.name, "what", "why", action, 0))
 
 
-@ALL
+@FAMILIES
 async def test_a_version_is_installed_as_asked_for_and_kept_by_the_lock(kinds: Lab, name: str) -> None:
     host, family = host_of(kinds, name)
     package, version = family.redis.name, f"{family.redis.version}-2.{family.dist}"
@@ -64,7 +70,7 @@ async def test_a_version_is_installed_as_asked_for_and_kept_by_the_lock(kinds: L
         assert host.run(f"rpm -q {package}").stdout == f"{family.server('3')}.x86_64\n"
 
 
-@ALL
+@FAMILIES
 async def test_an_excluded_package_can_be_installed_all_the_same(kinds: Lab, name: str) -> None:
     host, family = host_of(kinds, name)
     package, path = family.redis.name, ROWS[str(family.major)].yum_conf
@@ -109,12 +115,19 @@ async def test_a_module_stream_is_enabled_before(kinds: Lab) -> None:
         done = await do(loop, host, action)
         assert (done.ok, done.message) == (True, "redis 6.2.14-2.el8 is installed")
 
+        host.run("echo '# mine' >>/etc/redis.conf; yum -y -q remove redis")
+        facts = (await loop.read()).facts.hosts[host.name]
+        assert facts.leftovers == Known(("/etc/redis.conf.rpmsave",))
+
 
 @pytest.mark.parametrize("name", ["el7", "el10"])
 async def test_another_yum_is_waited_for_up_to_a_deadline(kinds: Lab, name: str) -> None:
     host, family = host_of(kinds, name)
     async with owning(kinds, host) as loop:
-        host.run("sleep 300 >/dev/null 2>&1 </dev/null & mkdir -p /var/cache/dnf; printf %s $! >/var/cache/dnf/metadata_lock.pid")
+        host.run(
+            "sleep 300 >/dev/null 2>&1 </dev/null & "
+            "mkdir -p /var/cache/dnf; printf %s $! >/var/cache/dnf/metadata_lock.pid"
+        )
         loop.settings = replace(Settings(), package_timeout=12.0)
         done = await do(loop, host, InstallPackage(family.redis.name, None))
         assert (done.ok, done.message) == (False, "another yum holds the lock for longer than 6 s")

@@ -251,7 +251,8 @@ class HostFacts:
     """All that was read of one host in one pass.
 
     `redis` and `sentinel`: Known(None) = proved not to run (nobody listens), Known(Denied) = answers but refuses us.
-    `files` holds the paths that were asked for; None = proved absent. `units` by unit name.
+    `files` holds the paths that were asked for; None = proved absent. `units` by unit name. `leftovers` are the .rpmnew
+    and .rpmsave beside those files.
     """
 
     name: str
@@ -267,6 +268,7 @@ class HostFacts:
     claim: Fact[Claim | None]
     redis: Fact[RedisFacts | Denied | None]
     sentinel: Fact[SentinelFacts | Denied | None]
+    leftovers: Fact[tuple[str, ...]] = Known(())
 
 
 @dataclass(frozen=True, slots=True)

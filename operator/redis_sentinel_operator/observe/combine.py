@@ -50,6 +50,7 @@ def host_facts(
         processes=probed.processes,
         listeners=probed.listeners((desired.redis_port, desired.sentinel_port)),
         claim=probed.claim,
+        leftovers=probed.leftovers,
         redis=server(redis, desired.redis_port, probed, sentinel=False),
         sentinel=server(_with_id(sentinel, probed), desired.sentinel_port, probed, sentinel=True),
     )

@@ -66,6 +66,7 @@ class ProbeFacts:
     processes: Fact[tuple[Process, ...]]
     sockets: Fact[tuple[Socket, ...]]
     claim: Fact[Claim | None]
+    leftovers: Fact[tuple[str, ...]]
 
     def listeners(self, ports: Sequence[int]) -> Fact[tuple[Listener, ...]]:
         """Return who listens on the ports."""
@@ -144,12 +145,13 @@ def parse(answer: bytes, question: Asked) -> ProbeFacts:
         processes=fact("processes", sections.processes_of),
         sockets=fact("listeners", sections.sockets_of),
         claim=claim if isinstance(claim, Unknown) else claim_of(claim.value),
+        leftovers=fact("packages", sections.leftovers_of),
     )
 
 
 def unreadable(why: Unknown) -> ProbeFacts:
     """Return the facts of a host whose probe gave no answer."""
-    return ProbeFacts(why, why, why, why, why, why, why, why, why)
+    return ProbeFacts(why, why, why, why, why, why, why, why, why, why)
 
 
 def split(answer: bytes) -> dict[str, Fact[Rows]]:

@@ -60,6 +60,11 @@ read_packages() {
         return
     fi
     rows package "$found"
+    for each in $RSO_FILES; do # what an update or a removal of the package leaves beside a file that was changed
+        for ending in rpmnew rpmsave; do
+            [ ! -e "$each.$ending" ] || printf 'left %s\n' "$each.$ending"
+        done
+    done
 }
 
 # -- files

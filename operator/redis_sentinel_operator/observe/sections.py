@@ -48,7 +48,13 @@ def _unquoted(text: str) -> str:
 
 def packages_of(rows: Rows) -> Mapping[str, str]:
     """Read `name version-release` lines."""
-    return dict(_fields(rest, 2) for _, rest in _only(rows, "package"))  # type: ignore[misc]
+    found = [rest for word, rest in _only(rows, "package", "left") if word == "package"]
+    return dict(_fields(rest, 2) for rest in found)  # type: ignore[misc]
+
+
+def leftovers_of(rows: Rows) -> tuple[str, ...]:
+    """Read the paths that an update or a removal of a package left behind."""
+    return tuple(rest for word, rest in _only(rows, "package", "left") if word == "left")
 
 
 def files_of(rows: Rows, asked: Sequence[str]) -> Mapping[str, FileFacts | None]:

@@ -130,3 +130,10 @@ def test_what_is_asked_is_quoted() -> None:
     asked = dataclasses.replace(ASKED, files=("/etc/it's; rm -rf $HOME",))
     first = script(asked, SECTIONS).split("# Reads a host")[0]
     assert "RSO_FILES='/etc/it'\"'\"'s; rm -rf $HOME'\n" in first
+
+
+def test_what_an_update_left_behind_is_read() -> None:
+    answer = b"[packages]\npackage redis 3.2.6-2.el7\nleft /etc/redis.conf.rpmnew\n[/packages ok]\n"
+    facts = facts_of(answer)
+    assert facts.packages == Known({"redis": "3.2.6-2.el7"})
+    assert facts.leftovers == Known(("/etc/redis.conf.rpmnew",))
