@@ -67,6 +67,7 @@ class Board:
         self._deleting = False
         self._read_at = float("-inf")
         self._answered: set[str] = set()
+        self._newer: Mapping[str, str] = {}
         self._down_since = _moment(self._status.master.withdrawn_since if self._status.master else None)
         if self._status.phase is None:
             self._refresh()
@@ -161,7 +162,7 @@ class Board:
             master = self._master or report.verdict.master
             drift = report.plan.drift
             numbers = counts(desired, report.facts, master, drift)
-            seen = hosts(desired, report.facts, master, drift, self._status.hosts)
+            seen = hosts(desired, report.facts, master, drift, self._status.hosts, newer=self._newer)
             self._update(
                 hosts=self._joined(seen, report, desired),
                 ready=numbers.ready,
@@ -170,6 +171,10 @@ class Board:
                 plan=_plan_items(report.plan) if desired.management == "Observe" else (),
             )
         self._refresh()
+
+    def newer(self, found: Mapping[str, str]) -> None:
+        """Note which hosts' repositories have a newer package; told with the next report."""
+        self._newer = found
 
     def failed(self, sentence: str) -> None:
         """Tell of a pass that came to no report at all: what stands in status may be old."""

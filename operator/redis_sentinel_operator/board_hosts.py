@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from redis_sentinel_operator.api.status import ConfigItem, HostSsh, HostStatus, Role, ServiceState
@@ -57,9 +58,18 @@ def counts(desired: Desired, facts: ClusterFacts, master: Mastership, drift: Dri
 
 
 def hosts(
-    desired: Desired, facts: ClusterFacts, master: Mastership, drift: Drift, before: tuple[HostStatus, ...]
+    desired: Desired,
+    facts: ClusterFacts,
+    master: Mastership,
+    drift: Drift,
+    before: tuple[HostStatus, ...],
+    *,
+    newer: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[HostStatus, ...]:
-    """Return status.hosts: the declared ones in their order, then members that are not declared any more."""
+    """Return status.hosts: the declared ones in their order, then members that are not declared any more.
+
+    `newer` says by host name which newer package its repositories have (`redis 3.2.12-2.el7`).
+    """
     old = {host.name: host for host in before}
     names = {host.name for host in desired.hosts}
     declared = [
@@ -68,7 +78,7 @@ def hosts(
             **_declared(host),
             **_seen(host, facts.hosts.get(host.name), old.get(host.name)),
             config=_config(drift.get(host.name, ())),
-            message=_message(desired, host, facts, master),
+            message=_message(desired, host, facts, master, newer.get(host.name, "")),
         )
         for host in desired.hosts
     ]
@@ -123,8 +133,8 @@ def _sentinel_id(read: HostFacts | None, old: HostStatus | None) -> str | None:
     return seen or (old.sentinel_id if old else None)
 
 
-def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: Mastership) -> str | None:
-    """Return what is wrong with the host, the gravest first."""
+def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: Mastership, newer: str) -> str | None:
+    """Return what is wrong with the host, the gravest first, and what could be done there."""
     read = facts.hosts.get(host.name)
     if read is None:
         return "It was not read."
@@ -139,7 +149,18 @@ def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: M
         troubles += [each.removeprefix(prefix) for each in absences(desired, sentinels) if each.startswith(prefix)]
     if isinstance(read.leftovers, Known):
         troubles += [_leftover(path) for path in read.leftovers.value]
+    if newer and not _is_installed(read, newer):
+        name = newer.partition(" ")[0]
+        troubles.append(
+            f"{newer} can be had: `yum --disableexcludes=main update {name}` restarts redis, so replicas first"
+        )
     return "; ".join(filter(None, troubles)) or None
+
+
+def _is_installed(read: HostFacts, newer: str) -> bool:
+    """Whether somebody has updated it since the repositories were asked."""
+    name, _, version = newer.partition(" ")
+    return isinstance(read.packages, Known) and read.packages.value.get(name) == version.rpartition(":")[2]
 
 
 def _leftover(path: str) -> str:

@@ -34,6 +34,7 @@ from redis_sentinel_operator.model.report import Outcome, Report
 from redis_sentinel_operator.model.step import Plan, ReleaseClaim, Step
 from redis_sentinel_operator.reconcile import Pass, reconcile
 from redis_sentinel_operator.settings import Settings
+from redis_sentinel_operator.updates import ask_now_and_then
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Cluster:
         tasks = {
             asyncio.create_task(self._loop(), name=f"loop of {self.ref}"),
             asyncio.create_task(board.run(), name=f"board of {self.ref}"),
+            asyncio.create_task(self._ask_for_updates(board), name=f"updates of {self.ref}"),
         }
         try:
             while not ended():
@@ -122,6 +124,9 @@ class Cluster:
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.result()
+
+    async def _ask_for_updates(self, board: Board) -> None:
+        await ask_now_and_then(board, lambda: (self._declared.desired, self._links), self._settings)
 
     async def _depart(self) -> None:
         """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""

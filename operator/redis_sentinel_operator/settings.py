@@ -21,6 +21,7 @@ class Settings:
     step_timeout: float = 60.0
     package_timeout: float = 600.0
     pass_timeout: float = 900.0
+    updates_every: float = 21600.0  # how often repositories are asked for newer packages
     waiting_poll: float = 3.0  # the next look while something is left undone on purpose
     follower_poll: float = 10.0
     follower_silence: float = 5.0  # a sentinel that answers nothing for so long is said to be away

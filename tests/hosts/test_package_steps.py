@@ -20,6 +20,7 @@ from redis_sentinel_operator.model.fact import Known
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Action, InstallPackage, LockPackage, Step, TakeClaim
+from redis_sentinel_operator.observe import newer
 from redis_sentinel_operator.settings import Settings
 
 __all__ = ["kinds"]
@@ -52,6 +53,9 @@ async def test_a_version_is_installed_as_asked_for_and_kept_by_the_lock(kinds: L
         done = await do(loop, host, InstallPackage(package, version, repositories=(family.repo_id,)))
         assert (done.ok, done.message) == (True, f"{package} {version} is installed")
 
+        link = loop.links[host.name]
+        assert await newer.read(link.host, link, loop.settings) == f"{package} {family.redis.version}-3.{family.dist}"
+
         path = ROWS[str(family.major)].yum_conf
         before = host.run(f"cat {path}").stdout
         text = yum_conf.exclude(before, package)
@@ -68,6 +72,7 @@ async def test_a_version_is_installed_as_asked_for_and_kept_by_the_lock(kinds: L
         )  # fmt: skip
         host.run(f"yum -y --disableexcludes=main update {package}")
         assert host.run(f"rpm -q {package}").stdout == f"{family.server('3')}.x86_64\n"
+        assert await newer.read(link.host, link, loop.settings) == ""
 
 
 @FAMILIES

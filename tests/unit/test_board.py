@@ -410,6 +410,33 @@ def test_hosts_that_are_not_well_say_so(board: Board) -> None:
     )
 
 
+def message_of(board: Board, host: str) -> str | None:
+    return next(each.get("message") for each in board.document()["hosts"] if each["name"] == host)
+
+
+def test_a_newer_package_is_told_at_its_host_until_it_is_installed(board: Board) -> None:
+    board.newer({S1: "redis 3.2.12-2.el7"})
+    healthy(board)
+    assert message_of(board, S1) == (
+        "redis 3.2.12-2.el7 can be had: `yum --disableexcludes=main update redis` restarts redis, so replicas first"
+    )
+    assert message_of(board, S2) is None
+    assert board.document()["phase"] == "Healthy"
+    updated = replace(alive(S1), packages=Known({"redis": "3.2.12-2.el7"}))
+    board.report(report(facts(updated, of=alive)), WHOLE)
+    assert message_of(board, S1) is None
+
+
+def test_what_an_update_left_behind_is_told_at_its_host(board: Board) -> None:
+    board.confirm(OLD, CALM, WHOLE)
+    left = replace(alive(S1), leftovers=Known(("/etc/redis.conf.rpmnew", "/etc/redis-sentinel.conf.rpmsave")))
+    board.report(report(facts(left, of=alive)), WHOLE)
+    assert message_of(board, S1) == (
+        "a package brought a new /etc/redis.conf, which lies in /etc/redis.conf.rpmnew: take over what is new and "
+        "remove it; a removed package left /etc/redis-sentinel.conf.rpmsave: remove it when nothing in it is needed"
+    )
+
+
 def test_drift_is_shown_at_its_host(board: Board) -> None:
     drift = {S1: (ConfigDrift("repl-timeout", "60", "10"),)}
     healthy(board).report(report(running(), Plan((START,), drift=drift)), WHOLE)
