@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_sentinel_operator.conf.family import FAMILIES, family
+from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.model.fact import FileFacts, Known, OsFacts, Unknown
-from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, script, split, units
+from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, paths, script, split, units
 
 FOLDER = Path(__file__).with_name("probe")
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -31,10 +31,8 @@ ASKED = Asked(
     address="192.168.37.42",
     ports=(6379, 26379),
 )
-# Captured with the files and units of all families.
-WHOLE_QUESTION = dataclasses.replace(
-    ASKED, files=tuple(dict.fromkeys(path for each in FAMILIES.values() for path in each.files)), units=units()
-)
+# Captured with what is asked of every host: the files and units of all families.
+WHOLE_QUESTION = dataclasses.replace(ASKED, files=paths(), units=units())
 FAMILY_CASES = ("el8", "el9", "el10")
 
 
@@ -77,7 +75,11 @@ def test_a_family_has_its_own_files_and_units_only(case: str) -> None:
     assert isinstance(facts.os, Known) and isinstance(facts.files, Known) and isinstance(facts.units, Known)
     found = family(OsFacts(facts.os.value.id, facts.os.value.version_id))
     assert found is not None
-    assert {path for path, file in facts.files.value.items() if file} == set(found.files)
+    assert {path for path, file in facts.files.value.items() if file} == {
+        *found.files,
+        "/etc/yum.conf",
+        "/etc/dnf/dnf.conf",
+    }
     assert {name for name, unit in facts.units.value.items() if unit.running} == set(found.units)
 
 

@@ -14,7 +14,7 @@ from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.observe.probe import parse
 from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.host import Host, readable
-from redis_sentinel_operator.plan.package import installed, package
+from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import Part
 from redis_sentinel_operator.plan.redis_conf import redis_conf
 from redis_sentinel_operator.plan.sentinel_settings import sentinel_settings
@@ -42,6 +42,7 @@ def planned(whole: Desired, host: Host) -> Part:
     """Every concern that looks at one host alone."""
     return (
         package(host)
+        + lock(host)
         + drop_ins(host)
         + redis_conf(whole, host, {}, may_set=True)
         + sentinel_settings(whole, host, may_set=True)
