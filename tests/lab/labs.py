@@ -116,7 +116,8 @@ def config_of(name: str) -> LabConfig:
     state = _read_state(name)
     if state is None:
         raise LabError(f"there is no lab {name!r} on this machine")
-    return lab_config(name, str(state["subnet"]), int(state["replicas"]), str(state["families"]).split())
+    families = str(state.get("families", "el7")).split()  # a lab of an older checkout says none
+    return lab_config(name, str(state["subnet"]), int(state["replicas"]), families)
 
 
 def down(config: LabConfig) -> None:
