@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from redis_sentinel_operator.conf.directives import canonical, live, sha256
+from redis_sentinel_operator.conf.directives import canonical, sha256
 from redis_sentinel_operator.conf.redis_conf import RedisConf, parse
+from redis_sentinel_operator.conf.table import live
 from redis_sentinel_operator.conf.values import any_address, reachable, same
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import FileFacts, RedisFacts
