@@ -10,7 +10,6 @@ from redis_sentinel_operator.api.members import recorded_members
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
 from redis_sentinel_operator.errors import SpecRefused
 
-SUPPORTED_CONFIG = ("bind", "repl-ping-slave-period", "repl-timeout")
 _MOST = 5  # sentences in one message
 
 # Fields that have one supported value: their default.
@@ -27,8 +26,6 @@ _ONLY: Mapping[str, object] = {
     "unsafe.evenSentinels": False,
     "unsafe.quorumBelowMajority": False,
     "unsafe.sharedFailureDomain": False,
-    "unsafe.allowEviction": False,
-    "unsafe.noPersistence": False,
     "unsafe.removeMany": False,
 }
 # Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
@@ -49,7 +46,7 @@ def refuse_unsupported(
     Raises:
         SpecRefused: NotSupportedYet; the message names each field and what to do.
     """
-    said = [*_fields(spec), *_hosts(spec), *_config(spec), *_membership(body, spec, previous_hosts)]
+    said = [*_fields(spec), *_hosts(spec), *_membership(body, spec, previous_hosts)]
     if not said:
         return
     more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
@@ -83,14 +80,6 @@ def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         for name in sorted(own.keys() - {"version"}):
             if own[name] != _at(spec.model_dump(by_alias=True), f"package.{name}"):
                 yield f"{_later(f'{at}.package.{name}', own[name])}; remove it (a host's own version is supported)"
-
-
-def _config(spec: RedisSentinelClusterSpec) -> Iterator[str]:
-    for key in spec.redis.config:
-        if key not in SUPPORTED_CONFIG:
-            old = key.replace("replica", "slave")
-            mend = f"write {old}" if old in SUPPORTED_CONFIG else "remove it and set it on the hosts yourself"
-            yield f"spec.redis.config.{key} is not supported yet; {mend}"
 
 
 def _membership(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous: Mapping[str, str]) -> Iterator[str]:

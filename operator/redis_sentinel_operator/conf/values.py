@@ -200,7 +200,7 @@ _CHECKS: Mapping[Kind, tuple[Callable[[str], bool], str]] = {
         "no number of bytes; write one such as 1073741824, 512mb or 1gb",
     ),
     Kind.INT: (lambda value: bool(_INT.fullmatch(value)), "no whole number; write one"),
-    Kind.OCTAL: (lambda value: bool(re.fullmatch(r"0?[0-7]{3}", value)), "no file mode; write one such as 770"),
+    Kind.OCTAL: (lambda value: bool(re.fullmatch(r"0|0?[0-7]{3}", value)), "no file mode; write one such as 770"),
     Kind.FLAG: (lambda value: value.lower() in ("yes", "no"), 'neither "yes" nor "no"; write one of them, in quotes'),
     Kind.EVENTS: (lambda value: frozenset(value) <= _EVENTS, f"not made of the letters {''.join(sorted(_EVENTS))}"),
     Kind.NUMBERS: (

@@ -158,6 +158,10 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "Written, but in force only after a restart: {detail}. The operator does not restart by itself; restart "
             "the replicas one by one and the master after a failover."
         ),
+        "DirectiveNotInVersion": (
+            "spec.redis.config.{directive}: the redis of {host} is of version {version}, which does not have it and "
+            "would not start with it. Nothing is changed on any host. Remove it from the spec."
+        ),
         "InvalidSpec": "{detail}",
         "NotSupportedYet": "{detail}",
         "NotReadYet": "The settings were not compared yet.",
@@ -254,6 +258,7 @@ _STALLED: Final = frozenset(
         "PasswordWrong",
         "PasswordChanged",
         "InvalidSpec",
+        "DirectiveNotInVersion",
         "NotSupportedYet",
         "ForeignData",
         "MasterNameDiffers",

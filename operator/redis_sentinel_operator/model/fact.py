@@ -152,7 +152,11 @@ class ReplicaLink:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """A redis that answers. Replication in ROLE's and INFO's words; `config` is CONFIG GET of the declared keys."""
+    """A redis that answers. Replication in ROLE's and INFO's words; `config` is CONFIG GET of the declared keys.
+
+    `version` is the redis whose protocol and directives it has: valkey says 7.2.4 there, and its own in
+    `server_version`.
+    """
 
     version: str
     run_id: str
@@ -169,6 +173,8 @@ class RedisFacts:
     link: str = ""  # master_link_status: up | down
     syncing: bool = False
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    server: str = "redis"  # or valkey
+    server_version: str = ""  # "" where it is `version`
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:
         link=said.get("master_link_status", "") if kind == "slave" else "",
         syncing=kind == "slave" and (said.get("master_sync_in_progress") == "1" or text(role[3]) == "sync"),
         config=_config(config, wanted),
+        server=said.get("server_name", "redis"),
+        server_version=said.get("valkey_version", ""),
     )
 
 

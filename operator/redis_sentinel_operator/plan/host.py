@@ -63,6 +63,17 @@ class Host:
         """The sentinel that answers, None when there is none or it is not known."""
         return answering(self.facts)
 
+    @property
+    def server_version(self) -> str:
+        """The version whose directives count: the running server's, else the package's or the declared one's.
+
+        "" while none is known.
+        """
+        if self.redis is not None:
+            return self.redis.server_version or self.redis.version
+        name = self.want.package.name or self.family.package
+        return self.packages.get(name) or (self.want.package.version or "").removeprefix(f"{name}-")
+
     def stopped(self, unit: str, *, sentinel: bool) -> bool:
         """Whether it is proved that the server does not run: nobody listens, no process, the unit at rest."""
         fact = self.facts.sentinel if sentinel else self.facts.redis

@@ -31,6 +31,7 @@ from redis_sentinel_operator.model.step import (
     EnableUnit,
     Need,
     Plan,
+    Refusal,
     SentinelSet,
     StartUnit,
     TakeClaim,
@@ -88,6 +89,12 @@ def with_config(host: HostFacts, **changes: str) -> HostFacts:
     return replace(host, redis=Known(replace(host.redis.value, config={**host.redis.value.config, **named})))
 
 
+def with_version(host: HostFacts, version: str) -> HostFacts:
+    assert isinstance(host.redis, Known)
+    assert isinstance(host.redis.value, RedisFacts)
+    return replace(host, redis=Known(replace(host.redis.value, version=version)))
+
+
 def edited(host: HostFacts, **changes: str) -> HostFacts:
     """The file of redis with other values."""
     named = {key.replace("_", "-"): value for key, value in changes.items()}
@@ -110,6 +117,19 @@ def test_where_all_is_as_declared_nothing_is_planned() -> None:
 
 
 # -- drift
+
+
+def test_a_directive_that_the_server_does_not_have_is_refused() -> None:
+    wanted = desired(redis_config={"lazyfree-lazy-expire": "yes"})
+    todo = plan(wanted, cluster(alive), ALIVE, DONE)
+    assert todo.refusal == Refusal(
+        "ConfigInSync",
+        "DirectiveNotInVersion",
+        "spec.redis.config.lazyfree-lazy-expire: the redis of redis_master01 is of version 3.2.6, which does not have "
+        "it and would not start with it. Nothing is changed on any host. Remove it from the spec.",
+    )
+    newer = cluster(lambda name: with_version(alive(name), "5.0.6"))
+    assert plan(wanted, newer, ALIVE, DONE).refusal is None
 
 
 def test_a_directive_in_the_file_is_set_again() -> None:
