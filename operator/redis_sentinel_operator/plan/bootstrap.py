@@ -45,7 +45,13 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost,
         if host.want.redis
         else Part()
     )
-    return drop_ins(host) + redis + firewall(desired, host) + sentinel(desired, host, monitor, facts) + enable(host)
+    return (
+        drop_ins(desired, host)
+        + redis
+        + firewall(desired, host)
+        + sentinel(desired, host, monitor, facts)
+        + enable(host)
+    )
 
 
 def _start(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost) -> Part:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis_sentinel_operator.conf.redis_conf import parse
-from redis_sentinel_operator.conf.table import directive
 from redis_sentinel_operator.judge.findings import claimed_by_others, preflight
-from redis_sentinel_operator.judge.messages import CLAIMED, CONFIG, CREDENTIALS, PREFLIGHT, say
+from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known
 from redis_sentinel_operator.model.step import Refusal
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.package import other_version
+from redis_sentinel_operator.plan.refuse_config import refuse_config
 
 
 def refuse(
@@ -24,7 +24,7 @@ def refuse(
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
         or _version(hosts)
-        or _directives(desired, hosts)
+        or refuse_config(desired, hosts)
         or _preflight(desired, facts, verdict)
         or _password(desired, hosts, verdict)
     )
@@ -44,18 +44,6 @@ def _foreign(verdict: Verdict) -> Refusal | None:
 def _version(hosts: Sequence[Host]) -> Refusal | None:
     detail = next((sentence for host in hosts if (sentence := other_version(host))), None)
     return None if detail is None else Refusal(PREFLIGHT, "NotSupportedYet", say("NotSupportedYet", detail=detail))
-
-
-def _directives(desired: Desired, hosts: Sequence[Host]) -> Refusal | None:
-    """Refuse a directive that a host's server does not have: written into its file it would not start any more."""
-    for host in hosts:
-        version = host.server_version
-        for name in desired.redis_config if host.want.redis and version else ():
-            row = directive(name)
-            if row is not None and not row.known_to(version):
-                message = say("DirectiveNotInVersion", directive=name, host=host.name, version=version)
-                return Refusal(CONFIG, "DirectiveNotInVersion", message)
-    return None
 
 
 def _preflight(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> Refusal | None:

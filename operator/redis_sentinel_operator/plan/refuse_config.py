@@ -1,0 +1,107 @@
+"""What spec.redis.config asks for that a host cannot have: an unknown directive, or one that would cost its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis_sentinel_operator.conf.directives import canonical
+from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.conf.table import Owner, directive
+from redis_sentinel_operator.conf.values import same, size
+from redis_sentinel_operator.judge.messages import CONFIG, say
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import RedisFacts
+from redis_sentinel_operator.model.step import Refusal
+from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.settings import has_data
+
+_LEFT_BEHIND = "redis would look for its data elsewhere and come up empty"
+_FEWER = "redis would not load what is in the databases that go"
+
+
+def refuse_config(desired: Desired, hosts: Sequence[Host]) -> Refusal | None:
+    """Return why the declared directives may not be set, by the first host that shows it; None when they may."""
+    for host in hosts:
+        found = _of(desired, host) if host.want.redis else None
+        if found is not None:
+            return found
+    return None
+
+
+def _of(desired: Desired, host: Host) -> Refusal | None:
+    version = host.server_version
+    for name in desired.redis_config if version else ():
+        row = directive(name)
+        if row is not None and not row.known_to(version):
+            return _refusal("DirectiveNotInVersion", directive=name, host=host.name, version=version)
+    return _with_data(desired, host) or (None if desired.allow_eviction else _eviction(desired, host))
+
+
+def _with_data(desired: Desired, host: Host) -> Refusal | None:
+    if not has_data(host):
+        return None
+    for name, want in desired.redis_config.items():
+        row, have = directive(name), _have(host, name)
+        moved = row is not None and row.owner is Owner.DATA
+        fewer = name == "databases" and int(have or "0") > int(want)
+        if have is not None and (fewer or (moved and not same(name, want, have))):
+            why = _FEWER if fewer else _LEFT_BEHIND
+            return _refusal("NotWithData", directive=name, host=host.name, have=have, want=want, why=why)
+    return None
+
+
+def _have(host: Host, name: str) -> str | None:
+    """What redis runs with, else what its file says, else its default; None where nobody can tell."""
+    running = {canonical(key): value for key, value in host.redis.config.items()} if host.redis else {}
+    if name in running:
+        return running[name]
+    file, row = host.redis_conf, directive(name)
+    in_file = parse(file.text).get(name) if file else None
+    if in_file is not None or row is None or not host.server_version:
+        return in_file
+    return row.default(host.server_version)
+
+
+def _eviction(desired: Desired, host: Host) -> Refusal | None:
+    """A limit is looked at when it is about to be set: memory that grows to an old one is redis' own matter."""
+    redis = host.redis
+    if redis is None:
+        return None
+    config = {canonical(key): value for key, value in redis.config.items()}
+    want = desired.redis_config.get("maxmemory", config.get("maxmemory", "0"))
+    limit, least = size(want), redis.used_memory + redis.used_memory // 10
+    if not limit or limit >= least:
+        return None
+    name = _about_to_change(desired, redis, config)
+    if name is None:
+        return None
+    shown = desired.redis_config[name]
+    return _refusal(
+        "WouldEvict",
+        directive=name,
+        host=host.name,
+        used=redis.used_memory,
+        want=f"{name} {shown}",
+        allowed=limit,
+        least=least,
+    )
+
+
+def _about_to_change(desired: Desired, redis: RedisFacts, config: dict[str, str]) -> str | None:
+    """Which of the two would make redis drop keys that it keeps now."""
+    now = size(config.get("maxmemory", "0")) or 0
+    want = size(desired.redis_config.get("maxmemory", str(now))) or 0
+    if "maxmemory" in desired.redis_config and (now == 0 or want < now):
+        return "maxmemory"
+    policy = config.get("maxmemory-policy", "noeviction")
+    wanted = desired.redis_config.get("maxmemory-policy", policy)
+    return "maxmemory-policy" if _strictness(wanted) > _strictness(policy) else None
+
+
+def _strictness(policy: str) -> int:
+    """How many keys a policy may drop: none, those with a time to live, all."""
+    return {"noeviction": 0, "volatile": 1, "allkeys": 2}[policy.lower().partition("-")[0]]
+
+
+def _refusal(reason: str, **values: object) -> Refusal:
+    return Refusal(CONFIG, reason, say(reason, **values))
