@@ -38,7 +38,7 @@ def alive(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict:
         return together(parts)
     named = named_masters(desired, facts, hosts)
     whole = together(_one(desired, facts, host, verdict, named) for host in hosts)
-    return whole + (restart(desired, hosts, verdict.master, whole) if isinstance(verdict.master, Confirmed) else Part())
+    return whole + restart(desired, facts, hosts, verdict, whole)
 
 
 def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, named: frozenset[str]) -> Part:

@@ -10,8 +10,8 @@ from redis_sentinel_operator.conf.table import Owner, directive
 from redis_sentinel_operator.conf.values import same, size
 from redis_sentinel_operator.judge.messages import CONFIG, say
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import RedisFacts
 from redis_sentinel_operator.model.step import Refusal
+from redis_sentinel_operator.plan.eviction import LIMIT, evicts, least
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.settings import has_data
 
@@ -63,44 +63,19 @@ def _have(host: Host, name: str) -> str | None:
 
 
 def _eviction(desired: Desired, host: Host) -> Refusal | None:
-    """A limit is looked at when it is about to be set: memory that grows to an old one is redis' own matter."""
-    redis = host.redis
-    if redis is None:
+    name = evicts(host.redis, desired.redis_config) if host.redis else None
+    if name is None or host.redis is None:
         return None
-    config = {canonical(key): value for key, value in redis.config.items()}
-    want = desired.redis_config.get("maxmemory", config.get("maxmemory", "0"))
-    limit, least = size(want), redis.used_memory + redis.used_memory // 10
-    if not limit or limit >= least:
-        return None
-    name = _about_to_change(desired, redis, config)
-    if name is None:
-        return None
-    shown = desired.redis_config[name]
+    now = {canonical(key): value for key, value in host.redis.config.items()}
     return _refusal(
         "WouldEvict",
         directive=name,
         host=host.name,
-        used=redis.used_memory,
-        want=f"{name} {shown}",
-        allowed=limit,
-        least=least,
+        used=host.redis.used_memory,
+        want=f"{name} {desired.redis_config[name]}",
+        allowed=size(desired.redis_config.get(LIMIT, now.get(LIMIT, "0"))),
+        least=least(host.redis),
     )
-
-
-def _about_to_change(desired: Desired, redis: RedisFacts, config: dict[str, str]) -> str | None:
-    """Which of the two would make redis drop keys that it keeps now."""
-    now = size(config.get("maxmemory", "0")) or 0
-    want = size(desired.redis_config.get("maxmemory", str(now))) or 0
-    if "maxmemory" in desired.redis_config and (now == 0 or want < now):
-        return "maxmemory"
-    policy = config.get("maxmemory-policy", "noeviction")
-    wanted = desired.redis_config.get("maxmemory-policy", policy)
-    return "maxmemory-policy" if _strictness(wanted) > _strictness(policy) else None
-
-
-def _strictness(policy: str) -> int:
-    """How many keys a policy may drop: none, those with a time to live, all."""
-    return {"noeviction": 0, "volatile": 1, "allkeys": 2}[policy.lower().partition("-")[0]]
 
 
 def _refusal(reason: str, **values: object) -> Refusal:

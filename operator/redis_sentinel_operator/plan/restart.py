@@ -5,40 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.step import ConfigDrift, Impact, Need, StartUnit, Step
-from redis_sentinel_operator.model.verdict import Confirmed
+from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait
 
 _CALM = frozenset({Need.CLAIM, Need.CONFIRMED, Need.CALM})
 
 
-def restart(desired: Desired, hosts: Sequence[Host], master: Confirmed, rest: Part) -> Part:
+def restart(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, rest: Part) -> Part:
     """Return the restart of the first replica that waits for one; nothing while there is anything else to do.
 
     The master is not restarted: that would be a failover, or the loss of what it has not saved.
     """
-    if rest.steps or rest.waiting:
+    master = verdict.master
+    if rest.steps or rest.waiting or not isinstance(master, Confirmed):
         return Part()
     for host in hosts:
         pending = [each for name, each in rest.drift if name == host.name]
         if host.name != master.host and pending and all(each.pending_restart for each in pending):
-            return _restart(desired, host, master, pending)
+            reason = _not_in_file(host, master) or why_not(Need.CALM, host.name, desired, facts, verdict)
+            if reason:
+                return wait(f"{host.name} needs a restart and waits: {reason.rstrip('. ')}")
+            return _restart(desired, host, pending)
     return Part()
 
 
-def _restart(desired: Desired, host: Host, master: Confirmed, pending: Sequence[ConfigDrift]) -> Part:
+def _not_in_file(host: Host, master: Confirmed) -> str | None:
+    """Why a replica would not come back as one: 3.2 to 7.2 read their role from the file."""
     redis, file = host.redis, host.redis_conf
     if redis is None or file is None or redis.role != "slave" or redis.link != "up" or redis.syncing:
-        return Part()
+        return "it is no replica that is in touch with the master"
     line = parse(file.text).get("slaveof")
-    if line != f"{master.address} {master.port}":
-        found = line or "no slaveof"
-        return wait(
-            f"{host.name} needs a restart, but its {host.family.redis_conf} does not name the master ({found} instead "
-            f"of {master.address} {master.port}): redis could not write its role there and would come back as a master"
-        )
+    if line == f"{master.address} {master.port}":
+        return None
+    return (
+        f"its {host.family.redis_conf} does not name the master ({line or 'no slaveof'} instead of {master.address} "
+        f"{master.port}), as redis could not write its role there, and it would come back as a master"
+    )
+
+
+def _restart(desired: Desired, host: Host, pending: Sequence[ConfigDrift]) -> Part:
     keys = ", ".join(each.key for each in pending)
     why = f"{keys} is in force only after a restart"
     action = StartUnit(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from redis_sentinel_operator.conf.directives import canonical
 from redis_sentinel_operator.conf.redis_conf import RedisConf
-from redis_sentinel_operator.conf.table import Owner, directive, live
+from redis_sentinel_operator.conf.table import Directive, Owner, directive, live
 from redis_sentinel_operator.conf.values import any_address, reachable, same
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import KeyRecord, Known
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigDrift
+from redis_sentinel_operator.plan.eviction import evicts
 from redis_sentinel_operator.plan.host import Host
 
 # Written into the file of a stopped redis they can cost its data, or nobody can tell whether they do.
@@ -60,8 +61,8 @@ def records(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Setting,
     """
     had = host.claim.keys if host.claim else {}
     known = host.redis is not None or host.redis_stopped
-    settled = {each.name for each in owned if each.file_holds and each.running_holds and known}
-    kept = {name: each for name, each in had.items() if name not in desired.redis_config and name not in settled}
+    on_its_way = {each.name for each in owned if not (each.file_holds and each.running_holds)}
+    kept = {name: each for name, each in had.items() if not known or name in on_its_way}
     declared = {
         name: KeyRecord(value, had[name].shipped if name in had else conf.get(name))
         for name, value in desired.redis_config.items()
@@ -114,11 +115,22 @@ def _former(desired: Desired, host: Host, conf: RedisConf) -> Iterator[Setting]:
         if ours or row is None or row.owner not in (Owner.FREE, Owner.DATA):
             continue
         before = record.shipped if record.shipped is not None else row.default(host.server_version)
+        if _costs_data(host, row, before, running):
+            continue
         in_file, runs = conf.get(name), running.get(name)
         file_holds = in_file is None or _is_back(name, in_file, record, record.shipped)
         running_holds = runs is None or before is None or _is_back(name, runs, record, before)
         takes = row.live(host.server_version)
         yield Setting(name, before or "", record.shipped, False, in_file, runs, file_holds, running_holds, takes)
+
+
+def _costs_data(host: Host, row: Directive, before: str | None, running: Mapping[str, str]) -> bool:
+    """Whether going back would lose what the server has by now: such a directive stays as it is, and is forgotten."""
+    if row.owner is Owner.DATA or row.name == "databases":
+        return has_data(host)
+    return row.name in ("maxmemory", "maxmemory-policy") and (
+        host.redis is None or evicts(host.redis, {**running, row.name: before or ""}) is not None
+    )
 
 
 def _is_back(name: str, have: str, record: KeyRecord, before: str | None) -> bool:

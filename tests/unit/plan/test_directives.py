@@ -36,6 +36,7 @@ from unit.plan.world import (
     carried_out,
     cluster,
     desired,
+    sees,
     stopped_redis,
     text_of,
     with_file,
@@ -205,6 +206,27 @@ def test_a_removed_directive_is_not_forgotten_while_redis_cannot_be_asked() -> N
     assert on(todo, S1) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "shipped", "back"),
+    [
+        ("databases", "32", "16", False),
+        ("dbfilename", "x.rdb", "dump.rdb", False),
+        ("maxmemory", "4gb", "512mb", False),
+        ("maxmemory", "4gb", "2gb", True),
+        ("maxmemory", "4gb", None, True),
+        ("slowlog-max-len", "500", None, True),
+    ],
+)
+def test_what_would_cost_data_does_not_go_back(name: str, value: str, shipped: str | None, back: bool) -> None:
+    def change(each: str) -> HostFacts:
+        host = with_config(edited(alive(each), **{name: value}), **{name: value})
+        keys = {**remembered(alive(each)), name: KeyRecord(value, shipped)}
+        return with_keys(with_redis(with_data(host), used_memory=GB), keys)
+
+    forgotten = f"write down which directives of /etc/redis.conf are ours: {name}"
+    assert (on(planned({}, cluster(change)), S1) == [forgotten]) is not back
+
+
 def test_an_old_word_in_the_file_is_the_same_directive() -> None:
     def change(host: HostFacts) -> HostFacts:
         text = parse(text_of(host, EL7.redis_conf)).edit({}, remove=["slave-read-only"]) + "replica-read-only no\n"
@@ -220,10 +242,13 @@ def test_an_old_word_in_the_file_is_the_same_directive() -> None:
 
 
 def pending(**changed: Change) -> ClusterFacts:
-    """All files have 32 databases, the running servers 16."""
-    facts = cluster(
-        lambda name: with_config(edited(alive(name), databases="32"), databases="16"),
-    )
+    """All files have 32 databases, the running servers 16; a failover could be authorised."""
+
+    def one(name: str) -> HostFacts:
+        host = with_config(edited(alive(name), databases="32"), databases="16")
+        return host if name == M else replace(host, sentinel=sees(M, quorum_ok=True))
+
+    facts = cluster(one)
     keys = {**remembered(facts.hosts[S1]), "databases": KeyRecord("32", "16")}
     hosts = {name: with_keys(host, keys) for name, host in facts.hosts.items()}
     short = {"M": M, "S1": S1, "S2": S2, "S3": S3}
@@ -270,7 +295,27 @@ def test_the_master_waits_for_a_switch() -> None:
 )
 def test_a_replica_that_is_not_well_is_not_restarted(change: Change) -> None:
     todo = planned({"databases": "32"}, pending(S1=change))
-    assert [each for each in todo.steps if each.host == S1] == []
+    assert todo.steps == ()
+    assert todo.waiting[0].startswith((f"{S1} needs a restart and waits: it is no replica", f"redis on {S1} could not"))
+
+
+def test_no_second_replica_is_restarted_before_the_first_is_back() -> None:
+    def syncing(host: HostFacts) -> HostFacts:
+        return with_redis(with_config(host, databases="32"), syncing=True)
+
+    todo = planned({"databases": "32"}, pending(S1=syncing))
+    assert (todo.steps, todo.waiting) == (
+        (),
+        (f"{S2} needs a restart and waits: {S1}: it synchronises with the master",),
+    )
+
+
+def test_nothing_is_restarted_without_a_quorum() -> None:
+    todo = planned({"databases": "32"}, pending(S2=lambda host: replace(host, sentinel=sees(M, quorum_ok=False))))
+    assert (todo.steps, todo.waiting) == (
+        (),
+        (f"{S1} needs a restart and waits: the sentinel on {S2} does not confirm that a failover can be authorised",),
+    )
 
 
 def test_nothing_is_restarted_while_there_is_other_work() -> None:
@@ -282,8 +327,8 @@ def test_a_replica_whose_file_names_another_master_is_not_restarted() -> None:
     todo = planned({"databases": "32"}, pending(S1=lambda host: edited(host, slaveof="10.9.9.9 6379")))
     assert todo.steps == ()
     assert todo.waiting == (
-        f"{S1} needs a restart, but its /etc/redis.conf does not name the master (10.9.9.9 6379 instead of "
-        f"{ADDRESS[M]} 6379): redis could not write its role there and would come back as a master",
+        f"{S1} needs a restart and waits: its /etc/redis.conf does not name the master (10.9.9.9 6379 instead of "
+        f"{ADDRESS[M]} 6379), as redis could not write its role there, and it would come back as a master",
     )
 
 
