@@ -21,10 +21,12 @@ _DECLARABLE = (Owner.FREE, Owner.DATA)
 def redis_config(spec: RedisSentinelClusterSpec) -> Mapping[str, str]:
     """Return spec.redis.config as redis takes it: by canonical name, integers in decimal.
 
-    What is not for this field is left out (`check_config` refuses it).
+    What is not for this field or makes no sense is left out: `check_config` refuses it, and a cluster is planned for
+    all the same, to be followed and shown.
     """
     config = {canonical(key): str(value) for key, value in spec.redis.config.items()}
-    return {key: value for key, value in config.items() if (row := directive(key)) and row.owner in _DECLARABLE}
+    rows = {key: row for key in config if (row := directive(key)) and row.owner in _DECLARABLE}
+    return {key: config[key] for key in rows if problem(key, config[key]) is None}
 
 
 def check_config(spec: RedisSentinelClusterSpec) -> None:

@@ -43,7 +43,7 @@ def _with_data(desired: Desired, host: Host) -> Refusal | None:
     for name, want in desired.redis_config.items():
         row, have = directive(name), _have(host, name)
         moved = row is not None and row.owner is Owner.DATA
-        fewer = name == "databases" and int(have or "0") > int(want)
+        fewer = name == "databases" and (have or "").isdecimal() and int(have or "0") > int(want)
         if have is not None and (fewer or (moved and not same(name, want, have))):
             why = _FEWER if fewer else _LEFT_BEHIND
             return _refusal("NotWithData", directive=name, host=host.name, have=have, want=want, why=why)

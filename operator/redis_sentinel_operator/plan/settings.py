@@ -144,7 +144,8 @@ def _running(host: Host) -> Mapping[str, str]:
 
 def _wanted(desired: Desired, host: Host, conf: RedisConf) -> Mapping[str, str | Secret]:
     config = dict(desired.redis_config)
-    if "save" not in config and conf.get("save") is None:
+    former = host.claim.keys if host.claim else {}
+    if "save" not in config and "save" not in former and conf.get("save") is None:
         config["save"] = _save(host, conf)
     wanted = {"bind": any_address(host.want.address), "port": str(desired.redis_port), **config}
     password = desired.password

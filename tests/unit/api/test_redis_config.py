@@ -41,7 +41,7 @@ def test_what_can_be_declared_is_taken_by_its_one_name() -> None:
 
 
 def test_a_cluster_can_be_followed_whose_config_is_refused() -> None:
-    spec = parse(changed({"spec.redis.config": {"slaveof": "x 1", "nonsense": 1, "hz": 20}}))
+    spec = parse(changed({"spec.redis.config": {"slaveof": "x 1", "nonsense": 1, "hz": 20, "databases": "x"}}))
     assert redis_config(spec) == {"hz": "20"}
 
 

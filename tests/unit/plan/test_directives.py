@@ -457,6 +457,16 @@ def test_a_file_without_save_lines_gets_what_redis_runs_with() -> None:
     assert planned({}, settled).settled
 
 
+def test_each_directive_has_one_drift() -> None:
+    """status.hosts[].config is a list by key: a second entry of a key would be refused with the whole status."""
+    facts, _ = until_settled({"save": "60 5"}, whole(save="900 1 300 10 60 10000"))
+    gone = replace_host(facts, S1, lambda host: without(host, "save"))
+    keys = [each.key for each in planned({}, gone).drift.get(S1, ())]
+    assert sorted(keys) == sorted(set(keys))
+    _, done = until_settled({}, gone)
+    assert done[-1] == "set save in /etc/redis.conf"
+
+
 def test_nothing_on_disk_is_told_until_somebody_says_that_it_is_meant() -> None:
     facts = cluster(lambda name: with_config(edited(alive(name), save=""), save="", appendonly="no"))
     todo = planned({}, facts)

@@ -30,7 +30,8 @@ from redis_sentinel_operator.observe import probe, redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.plan.order import plan
 from unit.observe.test_answers import answers
-from unit.plan.world import ADDRESS, CONFIG, DONE, NAME, OWNER, PASSWORD, S1, SHIPPED, M, desired
+from unit.plan.test_alive import RUNNING, alive
+from unit.plan.world import ADDRESS, CONFIG, DONE, NAME, OWNER, PASSWORD, S1, SHIPPED, M, cluster, desired
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -199,11 +200,19 @@ def test_any_config_is_refused_clearly_or_written_as_it_is_meant(config: dict[st
         assert refused.reason == "InvalidSpec"
         assert str(refused).startswith("spec.redis.config.")
         assert str(refused).endswith(".")
+        _shown_all_the_same(wanted)
         return
     edited = redis_conf.parse(redis_conf.parse(SHIPPED["/etc/redis.conf"]).edit(wanted.redis_config))
     assert edited.broken == ()
     assert all(same(name, value, edited.get(name) or "") for name, value in redis_config(spec).items())
     assert edited.edit(wanted.redis_config) == edited.text
+
+
+def _shown_all_the_same(wanted: Desired) -> None:
+    """A cluster whose spec is refused is still read, judged and planned for, though nothing is done."""
+    reading = cluster(alive)
+    verdict = judge(wanted, reading, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
+    assert plan(wanted, reading, verdict, DONE) is not None
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
@@ -233,8 +242,6 @@ def test_any_spec_is_refused_clearly_or_planned(data: st.DataObject) -> None:
         assert str(refused).startswith(("spec", "And "))
         assert PASSWORD not in str(refused)
         return
-    from unit.plan.test_alive import RUNNING
-
     verdict = judge(wanted, RUNNING, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
     todo = plan(wanted, RUNNING, verdict, DONE)
     assert all(step.host in {host.name for host in wanted.hosts} for step in todo.steps)
