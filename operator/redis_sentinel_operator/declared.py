@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from redis_sentinel_operator.api.desired import (
+    check_config,
     check_password,
     living,
     password_ref,
@@ -59,6 +60,7 @@ async def read_declared(
         seen = desired and replace(desired, generation=int(body["metadata"]["generation"]))
         return Declared(seen, credentials, _refusal(refused))
     try:
+        check_config(spec)
         refuse_unsupported(body, spec, members or {})
     except SpecRefused as refused:
         return Declared(living(body, spec, desired), credentials, _refusal(refused))

@@ -11,6 +11,7 @@ import pytest
 from api.examples import GONE, Document, changed, hosts, largest, seed
 from lab.controlplane import ControlPlane, KubectlError
 from redis_sentinel_operator.api.rules import RULES
+from redis_sentinel_operator.conf.table import TABLE, Owner
 
 pytestmark = pytest.mark.timeout(120)
 SIX = [{"name": f"h{n}", "address": f"fd00::{n}"} for n in range(1, 4)]
@@ -45,6 +46,11 @@ SPECIAL = "a loopback, link-local, multicast or unspecified address; write the o
 DIRECTIVE = (
     "the name of a directive has small letters, digits and '-', at most 64, such as repl-timeout; correct the name"
 )
+NOT_HERE = (
+    "it cannot be set here: it belongs to the sentinels, to systemd or to another field of the spec, or it is not "
+    "supported; remove it"
+)
+FREE = [row.name for row in TABLE.values() if row.owner in (Owner.FREE, Owner.DATA) and "_" not in row.name]
 ONE_LINE = "a value is one line; take the line break out of it"
 FEW = (
     "fewer than 3 hosts run a sentinel, and no failover is sure then; let sentinel be true on at least 3 hosts, or set "
@@ -127,6 +133,14 @@ CASES: dict[str, Case] = {
     "unspecified": Case({"spec.hosts[2].address": "0.0.0.0"}, (said("spec.hosts[2].address", SPECIAL, "0.0.0.0"),)),
     # redis.conf
     "directives": Case({"spec.redis.config": {"maxmemory": "1gb", "hz": 10, "save": "", "appendonly": "yes"}}),
+    "every free directive": Case({"spec.redis.config": dict.fromkeys(sorted(FREE)[:128], "1")}),
+    "a role": Case({"spec.redis.config": {"replicaof": "x 1"}}, (said("spec.redis.config", f"replicaof: {NOT_HERE}"),)),
+    "a password": Case(
+        {"spec.redis.config": {"hz": 10, "masterauth": "x"}}, (said("spec.redis.config", f"masterauth: {NOT_HERE}"),)
+    ),
+    "a family of directives": Case(
+        {"spec.redis.config": {"cluster-enabled": "yes"}}, (said("spec.redis.config", f"cluster-enabled: {NOT_HERE}"),)
+    ),
     "a directive in capitals": Case(
         {"spec.redis.config": {"Max Memory": 1}}, (said("spec.redis.config", f"Max Memory: {DIRECTIVE}"),)
     ),

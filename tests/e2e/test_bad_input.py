@@ -266,8 +266,22 @@ CASES: dict[str, Case] = {
     "not supported yet": Case(
         "ConfigInSync",
         "NotSupportedYet",
-        "spec.redis.config.maxmemory is not supported yet; remove it and set it on the hosts yourself.",
-        spec={"redis": {"config": {"maxmemory": "1gb"}}},
+        "spec.updateStrategy: Supervised is not supported yet; set it to Automatic, or remove it.",
+        spec={"updateStrategy": "Supervised"},
+    ),
+    "a directive that is nearly right": Case(
+        "ConfigInSync",
+        "InvalidSpec",
+        "spec.redis.config.repl-timeuot: no Redis has this directive; did you mean repl-timeout? Correct the name, or "
+        "remove it.",
+        spec={"redis": {"config": {"repl-timeuot": 60}}},
+    ),
+    "a directive of a later version": Case(
+        "ConfigInSync",
+        "DirectiveNotInVersion",
+        "spec.redis.config.lazyfree-lazy-expire: the redis of redis_master01 is of version 3.2.6-2.el7, which does not "
+        "have it and would not start with it. Nothing is changed on any host. Remove it from the spec.",
+        spec={"redis": {"config": {"lazyfree-lazy-expire": "yes"}}, "package": {"version": "3.2.6-2.el7"}},
     ),
 }
 

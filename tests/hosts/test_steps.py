@@ -35,6 +35,7 @@ from redis_sentinel_operator.model.step import (
     FillChain,
     InstallPackage,
     ReleaseClaim,
+    RememberKeys,
     SentinelSet,
     StartUnit,
     Step,
@@ -190,7 +191,7 @@ BREAKS: dict[str, tuple[Callable[[Host], object], list[str]]] = {
     "the sentinel's settings": (set_quorum, ["set quorum, parallel-syncs on the sentinel"]),
     "a file that all can read": (
         lambda host: host.run("chmod 0644 /etc/redis.conf"),
-        ["close /etc/redis.conf to other users"],
+        ["give /etc/redis.conf to redis alone"],
     ),
 }
 
@@ -269,6 +270,7 @@ def actions(host: Host) -> list[Action]:
         EnableUnit("rsync.service"),
         EditFirewalld(add=(FirewalldRule("runtime", "public", "7777/tcp"),)),
         FillChain("iptables", "*filter\n:REDIS-SENTINEL-OPERATOR - [0:0]\nCOMMIT\n"),
+        RememberKeys({}),
         ConfigSet({"repl-timeout": "61"}, 6379),
         SentinelSet(MASTER_NAME, {"parallel-syncs": "3"}, 26379),
     ]
@@ -324,7 +326,8 @@ async def test_a_host_changes_hands_only_by_force(loop: Passes, whole: Lab) -> N
     with pytest.raises(NotOurHost, match="nobody"):
         await loop.do(step(host, EnableUnit("redis.service")))
     done = await loop.until_settled()
-    assert [each.step.action for each in done] == [TakeClaim(OWNER, "b1", loop.desired.hosts[0].address)]
+    assert done[0].step.action == TakeClaim(OWNER, "b1", loop.desired.hosts[0].address)
+    assert [type(each.step.action) for each in done[1:]] == [RememberKeys]
 
 
 async def test_a_change_waits_for_the_one_that_is_going_on(loop: Passes, whole: Lab) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from redis_sentinel_operator.api.members import living
 from redis_sentinel_operator.api.password import check_password
-from redis_sentinel_operator.api.redis_config import check_config
+from redis_sentinel_operator.api.redis_config import check_config, redis_config
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
 from redis_sentinel_operator.api.spec_hosts import Host, Package, Ssh
 from redis_sentinel_operator.api.unsupported import refuse_unsupported
@@ -24,7 +24,15 @@ from redis_sentinel_operator.model.desired import (
 )
 from redis_sentinel_operator.model.secret import Secret
 
-__all__ = ["check_password", "living", "password_ref", "refuse_unsupported", "resolve", "ssh_secret_name"]
+__all__ = [
+    "check_config",
+    "check_password",
+    "living",
+    "password_ref",
+    "refuse_unsupported",
+    "resolve",
+    "ssh_secret_name",
+]
 
 Overridable = TypeVar("Overridable", Ssh, Package)
 
@@ -32,8 +40,8 @@ Overridable = TypeVar("Overridable", Ssh, Package)
 def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
     """Return what a whole resource (metadata, spec, status) declares, every value effective.
 
-    What is not supported yet is resolved as well, so that a cluster can be followed whose spec is refused
-    (`refuse_unsupported`). The password is taken as it is (`check_password`).
+    What is not supported yet or cannot be set is resolved as well, so that a cluster can be followed whose spec is
+    refused (`refuse_unsupported`, `check_config`). The password is taken as it is (`check_password`).
 
     Raises:
         SpecRefused: InvalidSpec; the message names field and mend.
@@ -50,7 +58,9 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
         sentinel=_sentinel(spec),
         redis_port=spec.redis.port,
         sentinel_port=spec.sentinel.port,
-        redis_config=check_config(spec),
+        redis_config=redis_config(spec),
+        allow_eviction=spec.unsafe.allow_eviction,
+        no_persistence=spec.unsafe.no_persistence,
         password=password,
         firewall=spec.firewall.manage,
         clients=_clients(spec),

@@ -1,43 +1,96 @@
-"""Values of spec.redis.config: as redis takes them, and those refused with which no cluster can form."""
+"""spec.redis.config: as redis takes it, and refused where it cannot be declared or no cluster could form with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
+from redis_sentinel_operator.conf.directives import canonical
+from redis_sentinel_operator.conf.table import Owner, directive, nearest
+from redis_sentinel_operator.conf.values import problem
 from redis_sentinel_operator.errors import SpecRefused
 
 PING_PERIOD = "repl-ping-slave-period"
 TIMEOUT = "repl-timeout"
 _DEFAULTS = {PING_PERIOD: 10, TIMEOUT: 60}  # of redis, seconds, all versions
+_MOST = 5  # sentences in one message
+_DECLARABLE = (Owner.FREE, Owner.DATA)
 
 
-def check_config(spec: RedisSentinelClusterSpec) -> Mapping[str, str]:
-    """Return spec.redis.config as redis takes it: strings, integers in decimal.
+def redis_config(spec: RedisSentinelClusterSpec) -> Mapping[str, str]:
+    """Return spec.redis.config as redis takes it: by canonical name, integers in decimal.
+
+    What is not for this field or makes no sense is left out: `check_config` refuses it, and a cluster is planned for
+    all the same, to be followed and shown.
+    """
+    config = {canonical(key): str(value) for key, value in spec.redis.config.items()}
+    rows = {key: row for key in config if (row := directive(key)) and row.owner in _DECLARABLE}
+    return {key: config[key] for key in rows if problem(key, config[key]) is None}
+
+
+def check_config(spec: RedisSentinelClusterSpec) -> None:
+    """Refuse a spec.redis.config that cannot be made true.
 
     Raises:
-        SpecRefused: InvalidSpec; a value that redis refuses, or with which hosts or replicas cannot stay together.
+        SpecRefused: InvalidSpec; a directive that nobody knows or that is not for this field, a value that redis
+            refuses, or with which hosts or replicas cannot stay together. The message names each and the mend.
     """
-    config = {key: str(value) for key, value in spec.redis.config.items()}
+    said = [*_names(spec), *_values(spec)] or [*_together(spec)]
+    if said:
+        more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
+        raise SpecRefused("InvalidSpec", ". ".join([*said[:_MOST], *more]) + ".")
+
+
+def _names(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for key in spec.redis.config:
+        row = directive(key)
+        if row is None:
+            like = nearest(key)
+            mend = f"did you mean {like}? Correct the name, or remove it" if like else "correct the name, or remove it"
+            yield _of(key, f"no Redis has this directive; {mend}")
+        elif row.owner not in _DECLARABLE:
+            yield _of(key, f"it cannot be set here: {row.why}; remove it")
+        elif row.name in seen:
+            yield _of(key, f"the same directive as {seen[row.name]}; remove one of them")
+        seen[canonical(key)] = key
+
+
+def _values(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    for key, value in spec.redis.config.items():
+        row = directive(key)
+        wrong = problem(key, str(value)) if row and row.owner in _DECLARABLE else None
+        if wrong:
+            yield _of(key, wrong)
+
+
+def _together(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    config = redis_config(spec)
     if "bind" in config:
-        _check_bind(config["bind"], ip_address(spec.hosts[0].address).version)
-    period, timeout = _seconds(config, PING_PERIOD), _seconds(config, TIMEOUT)
+        yield from _bind(config["bind"], ip_address(spec.hosts[0].address).version)
+    yield from _timeouts(config)
+    if config.get("save") == "" and config.get("appendonly", "").lower() != "yes" and not spec.unsafe.no_persistence:
+        yield _of(
+            "save",
+            'with "" and without appendonly "yes" nothing is kept on disk, and a restart empties redis; set appendonly '
+            'to "yes", or set spec.unsafe.noPersistence to true',
+        )
+
+
+def _timeouts(config: Mapping[str, str]) -> Iterator[str]:
+    seconds = {key: int(config.get(key, default)) for key, default in _DEFAULTS.items()}
+    for key, value in seconds.items():
+        if not 1 <= value <= 2_147_483_647:
+            yield _of(key, f"{value} is no number of seconds; write a whole number of at least 1")
+    period, timeout = seconds[PING_PERIOD], seconds[TIMEOUT]
     if timeout <= period:
-        raise _refused(
+        yield _of(
             TIMEOUT, f"{timeout} is not more than {PING_PERIOD}, which is {period}; set it to {2 * period} or more"
         )
-    return config
 
 
-def _seconds(config: Mapping[str, str], key: str) -> int:
-    text = config.get(key, str(_DEFAULTS[key]))
-    if not text.isdecimal() or not 1 <= int(text) <= 2_147_483_647:
-        raise _refused(key, f"{text!r} is no number of seconds; write a whole number of at least 1")
-    return int(text)
-
-
-def _check_bind(value: str, family: int) -> None:
+def _bind(value: str, family: int) -> Iterator[str]:
     """The line is the same on all hosts, so it cannot name one host's own address.
 
     The first address is special up to Redis 6.2: connections to the master leave from it (replication.c).
@@ -47,12 +100,12 @@ def _check_bind(value: str, family: int) -> None:
     words = [word.removeprefix("-") for word in value.split()]
     example = "0.0.0.0" if family == 4 else "::"  # noqa: S104
     if not words or words[0] not in anywhere or not allowed.issuperset(words):
-        raise _refused(
+        yield _of(
             "bind",
             f"{value!r} cannot be the same line on every host, with a first address that the others reach; "
             f'write "{example}", and let the firewall choose who comes in',
         )
 
 
-def _refused(key: str, why: str) -> SpecRefused:
-    return SpecRefused("InvalidSpec", f"spec.redis.config.{key}: {why}")
+def _of(key: str, why: str) -> str:
+    return f"spec.redis.config.{key}: {why}"

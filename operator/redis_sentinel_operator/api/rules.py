@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from redis_sentinel_operator.conf.table import TABLE, Owner
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -52,6 +54,15 @@ _SENTINELS = "self.hosts.filter(h, !has(h.sentinel) || h.sentinel).size()"
 
 def _unless(opted: str) -> str:
     return f"(has(self.unsafe) && has(self.unsafe.{opted}) && self.unsafe.{opted})"
+
+
+def _not_declarable() -> str:
+    """Whether k is a directive that is not for spec.redis.config."""
+    rows = [row for row in TABLE.values() if row.owner not in (Owner.FREE, Owner.DATA)]
+    names = sorted(name for row in rows for name in (row.name, row.alias) if name and not name.endswith("*"))
+    families = sorted(row.name[:-1] for row in rows if row.name.endswith("*"))
+    listed = ", ".join(f"'{name}'" for name in names)
+    return " || ".join([f"k in [{listed}]", *(f"k.startsWith('{each}')" for each in families)])
 
 
 RULES: tuple[Rule, ...] = (
@@ -103,6 +114,13 @@ RULES: tuple[Rule, ...] = (
         "self.all(k, type(self[k]) != string || !self[k].matches('[\\r\\n]'))",
         "a value is one line; take the line break out of it",
         naming="self.filter(k, type(self[k]) == string && self[k].matches('[\\r\\n]'))[0]",
+    ),
+    Rule(
+        "spec.redis.config",
+        f"!self.exists(k, {_not_declarable()})",
+        "it cannot be set here: it belongs to the sentinels, to systemd or to another field of the spec, or it is not "
+        "supported; remove it",
+        naming=f"self.filter(k, {_not_declarable()})[0]",
     ),
     Rule(
         "spec",

@@ -48,10 +48,11 @@ class Redis(ApiModel):
     port: Port = Field(6379, description="TCP port of redis. It cannot be changed, and others are not supported yet.")
     config: Annotated[dict[str, ConfigValue], Field(max_length=128)] = Field(
         default_factory=dict,
-        description="Directives of redis.conf that hold on all hosts, in the words of Redis 3.2 (slave, not replica), "
-        'which all versions understand: a string or an integer, so "yes" and "no" are quoted. The operator owns what '
-        "is written here and leaves the rest of the file alone. Supported so far: bind, repl-ping-slave-period, "
-        "repl-timeout.",
+        description="Directives of redis.conf that hold on all hosts, in either vocabulary (slave or replica): a "
+        'string or an integer, so "yes" and "no" are quoted. What may stand in several lines is one string, such as '
+        'save: "900 1 300 10". The operator owns what is written here and leaves the rest of the file alone; what is '
+        "removed here goes back to what the host had before. Where redis takes a directive only at its start, replicas "
+        "are restarted one by one, and the master waits for a switch.",
     )
 
 
@@ -117,7 +118,7 @@ class Endpoints(ApiModel):
 
 
 class Unsafe(ApiModel):
-    """Rules that you take upon yourself to break. None of them can be broken yet."""
+    """Rules that you take upon yourself to break."""
 
     few_sentinels: bool = Field(
         False, description="Allow fewer than 3 sentinels: no failover is sure. Not supported yet."
@@ -132,9 +133,15 @@ class Unsafe(ApiModel):
     shared_failure_domain: bool = Field(
         False, description="Allow a majority of the sentinels in one failure domain. Not supported yet."
     )
-    allow_eviction: bool = Field(False, description="Allow a maxmemory-policy that drops keys. Not supported yet.")
+    allow_eviction: bool = Field(
+        False,
+        description="Allow a maxmemory below what redis uses and a tenth more, or a stricter maxmemory-policy: keys "
+        "are dropped at once.",
+    )
     no_persistence: bool = Field(
-        False, description="Allow a master without save and append-only file: a restart empties it. Not supported yet."
+        False,
+        description='Allow a redis that keeps nothing on disk (save "" without appendonly): a restart empties it, so '
+        "it is never restarted by systemd.",
     )
     remove_many: bool = Field(False, description="Allow to remove more than one host at a time. Not supported yet.")
 

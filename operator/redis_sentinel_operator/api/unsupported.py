@@ -10,7 +10,6 @@ from redis_sentinel_operator.api.members import recorded_members
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
 from redis_sentinel_operator.errors import SpecRefused
 
-SUPPORTED_CONFIG = ("bind", "repl-ping-slave-period", "repl-timeout")
 _MOST = 5  # sentences in one message
 
 # Fields that have one supported value: their default.
@@ -25,8 +24,6 @@ _ONLY: Mapping[str, object] = {
     "unsafe.evenSentinels": False,
     "unsafe.quorumBelowMajority": False,
     "unsafe.sharedFailureDomain": False,
-    "unsafe.allowEviction": False,
-    "unsafe.noPersistence": False,
     "unsafe.removeMany": False,
 }
 # Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
@@ -47,7 +44,7 @@ def refuse_unsupported(
     Raises:
         SpecRefused: NotSupportedYet; the message names each field and what to do.
     """
-    said = [*_fields(spec), *_hosts(spec), *_config(spec), *_membership(body, spec, previous_hosts)]
+    said = [*_fields(spec), *_hosts(spec), *_membership(body, spec, previous_hosts)]
     if not said:
         return
     more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
@@ -77,14 +74,6 @@ def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
             yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
         if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
             yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
-
-
-def _config(spec: RedisSentinelClusterSpec) -> Iterator[str]:
-    for key in spec.redis.config:
-        if key not in SUPPORTED_CONFIG:
-            old = key.replace("replica", "slave")
-            mend = f"write {old}" if old in SUPPORTED_CONFIG else "remove it and set it on the hosts yourself"
-            yield f"spec.redis.config.{key} is not supported yet; {mend}"
 
 
 def _membership(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous: Mapping[str, str]) -> Iterator[str]:

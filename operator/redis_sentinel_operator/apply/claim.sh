@@ -12,5 +12,9 @@ if [ -s "$rso_state" ] && [ "$rso_found" != "$RSO_OWNER" ] && [ "$3" != force ];
     esac
 fi
 rso_had=0
-[ "$rso_found" != "$RSO_OWNER" ] || rso_later
-rso_write_state "$RSO_OWNER" "$1" "$2" "$RSO_EPOCH" || exit 70
+rso_had_keys='{}' # of another owner they tell nothing
+if [ "$rso_found" = "$RSO_OWNER" ]; then
+    rso_later
+    rso_had_keys=$(rso_keys)
+fi
+rso_write_state "$RSO_OWNER" "$1" "$2" "$RSO_EPOCH" "$rso_had_keys" || exit 70

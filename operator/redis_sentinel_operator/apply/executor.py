@@ -22,6 +22,7 @@ from redis_sentinel_operator.model.step import (
     InstallPackage,
     LockPackage,
     ReleaseClaim,
+    RememberKeys,
     SaveChain,
     SentinelSet,
     StartUnit,
@@ -70,6 +71,8 @@ async def _act(step: Step, link: HostLink, desired: Desired, guard: Guard, setti
 
 async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
     match step.action:
+        case RememberKeys() as action:
+            return await files.remember_keys(action, link, guard, settings)
         case ReleaseClaim():
             return await files.release_claim(link, guard, settings)
         case InstallPackage() as action:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
 from redis_sentinel_operator.apply.scripts import CHANGED_MEANWHILE, Guard, change
 from redis_sentinel_operator.conf.directives import encode, sha256
 from redis_sentinel_operator.connect.command import CommandResult
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import EditConf, LockPackage, TakeClaim, WriteDropIn, WriteSentinelConf
+from redis_sentinel_operator.model.step import (
+    EditConf,
+    LockPackage,
+    RememberKeys,
+    TakeClaim,
+    WriteDropIn,
+    WriteSentinelConf,
+)
 from redis_sentinel_operator.settings import Settings
 
 _MODE = "0640"
@@ -26,6 +35,13 @@ async def take_claim(action: TakeClaim, link: HostLink, guard: Guard, settings: 
 async def release_claim(link: HostLink, guard: Guard, settings: Settings) -> Outcome:
     """Remove our owner from the host."""
     return _judge(await change(link, guard, "release", seconds=settings.step_timeout), "released")
+
+
+async def remember_keys(action: RememberKeys, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Write into state.json which directives of redis.conf are ours."""
+    keys = {name: {"set": each.value, "shipped": each.shipped} for name, each in action.keys.items()}
+    stdin = json.dumps(keys, sort_keys=True).encode()
+    return _judge(await change(link, guard, "keys", stdin=stdin, seconds=settings.step_timeout), "written down")
 
 
 async def replace(

@@ -44,8 +44,15 @@ rso_replace() { # path mode owner group: atomically by what comes on stdin; on d
     if command -v restorecon >/dev/null; then restorecon "$1" 2>/dev/null || :; fi
 }
 
-rso_write_state() { # owner bootstrap-id first-master lease-epoch
-    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "firstMaster": "%s",\n "leaseEpoch": %s\n}\n' "$1" "$2" "$3" "$4" |
+rso_keys() { # the directives that we set: one JSON object on one line
+    rso_had_keys=
+    [ ! -r "$rso_state" ] || rso_had_keys=$(sed -n 's/^ *"keys": *\({.*}\),\{0,1\} *$/\1/p' "$rso_state" | head -n 1)
+    [ -n "$rso_had_keys" ] || rso_had_keys='{}'
+    printf '%s' "$rso_had_keys"
+}
+
+rso_write_state() { # owner bootstrap-id first-master lease-epoch keys
+    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "firstMaster": "%s",\n "leaseEpoch": %s,\n "keys": %s\n}\n' "$@" |
         rso_replace "$rso_state" 0600 root root
 }
 
@@ -62,5 +69,6 @@ rso_guard() {
     fi
     rso_later
     [ "$rso_had" -eq "$RSO_EPOCH" ] ||
-        rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$(rso_value firstMaster)" "$RSO_EPOCH" || exit 70
+        rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$(rso_value firstMaster)" "$RSO_EPOCH" "$(rso_keys)" ||
+        exit 70
 }

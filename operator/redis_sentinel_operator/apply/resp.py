@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 
@@ -11,13 +12,14 @@ import redis.exceptions
 from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
 from redis_sentinel_operator.apply.scripts import Guard, change
 from redis_sentinel_operator.conf.directives import canonical
-from redis_sentinel_operator.conf.values import same
+from redis_sentinel_operator.conf.values import plain, same
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigSet, SentinelSet
 from redis_sentinel_operator.settings import Settings
 
+_POLL = 0.05  # seconds between two looks at a rewrite
 _SURE = 1.0  # seconds for which the answer that the host is ours is good
 
 
@@ -33,12 +35,14 @@ async def config_set(action: ConfigSet, link: HostLink, desired: Desired, guard:
                     return refusal
                 asked = time.monotonic()
             text = value.reveal() if isinstance(value, Secret) else value
-            await ask(client, "CONFIG", "SET", name, text)
+            await ask(client, "CONFIG", "SET", name, plain(name, text))
             if canonical(name) == "requirepass":
                 link.drop(action.port)  # the next one authenticates with it
                 client = await link.resp(action.port, desired.password)
             if not await _has(client, name, text):
                 return failed(f"{name} was set, but CONFIG GET shows another value")
+            if canonical(name) == "appendonly" and text.lower() == "yes":
+                await _rewritten(client, settings.step_timeout / 2)
     except redis.exceptions.RedisError as error:
         link.drop(action.port)
         return failed(f"redis on {link.host.name} answered: {scrub(str(error), desired.password)}")
@@ -65,6 +69,16 @@ async def sentinel_set(action: SentinelSet, link: HostLink, guard: Guard, settin
     return done(f"{', '.join(action.values)} set on the sentinel")
 
 
+async def _rewritten(client: redis.asyncio.Redis, seconds: float) -> None:
+    """Wait for the first rewrite of the append-only file; the next pass looks whether it has ended, and how."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        said = str(await ask(client, "INFO", "persistence"))
+        if "'aof_rewrite_in_progress': 0" in said and "'aof_rewrite_scheduled': 0" in said:
+            return
+        await asyncio.sleep(_POLL)
+
+
 async def ask(client: redis.asyncio.Redis, *words: str) -> object:
     """Return the answer to a command, as redis-py reads it."""
     answer: object = await client.execute_command(*words)  # type: ignore[no-untyped-call]
@@ -78,7 +92,7 @@ async def _still_ours(link: HostLink, guard: Guard, settings: Settings) -> Outco
 
 async def _has(client: redis.asyncio.Redis, name: str, want: str) -> bool:
     have = _pairs(await ask(client, "CONFIG", "GET", name))
-    return any(canonical(key) == canonical(name) and same(name, value, want) for key, value in have.items())
+    return any(canonical(key) == canonical(name) and same(name, want, value) for key, value in have.items())
 
 
 def _pairs(answer: object) -> dict[str, str]:

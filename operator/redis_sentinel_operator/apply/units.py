@@ -30,11 +30,15 @@ async def enable(action: EnableUnit, link: HostLink, guard: Guard, settings: Set
 
 
 async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
-    """Start a unit and wait until its server answers PING, at most the step's time; say why where it does not."""
+    """Start a unit, or stop and start it, and wait until its server answers PING, at most the step's time.
+
+    Where it does not, the outcome says why.
+    """
     deadline = time.monotonic() + settings.step_timeout
-    result = await change(link, guard, "start", action.unit, seconds=settings.step_timeout)
+    verb = "restart" if action.restart else "start"
+    result = await change(link, guard, verb, action.unit, seconds=settings.step_timeout)
     if result.exit_status != 0:
-        return failed(scrub(result.stderr, desired.password) or f"systemctl start {action.unit} did not succeed")
+        return failed(scrub(result.stderr, desired.password) or f"systemctl {verb} {action.unit} did not succeed")
     state, said, refused, looked = "", "", "", time.monotonic()
     while time.monotonic() < deadline:
         up, refused = await _answers(action, link, desired)

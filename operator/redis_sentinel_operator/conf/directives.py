@@ -10,20 +10,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from redis_sentinel_operator.conf.table import ALIASES
+
 _SPACE = b" \t\n\v\f\r"
 _ESCAPES = {ord("n"): b"\n", ord("r"): b"\r", ord("t"): b"\t", ord("b"): b"\b", ord("a"): b"\a"}
 _SHORT = {0x5C: "\\\\", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x07: "\\a", 0x08: "\\b"}
 _HEX = b"0123456789abcdefABCDEF"
-
-# Redis 5.0 renamed these; before it only the old word is accepted, since then both: the old one is portable.
-_OLD_WORDS = {
-    "replicaof": "slaveof",
-    "repl-ping-replica-period": "repl-ping-slave-period",
-    "min-replicas-to-write": "min-slaves-to-write",
-    "min-replicas-max-lag": "min-slaves-max-lag",
-    "primaryauth": "masterauth",  # valkey 8 writes it so
-    "primaryuser": "masteruser",
-}
 
 
 def encode(text: str) -> bytes:
@@ -44,9 +36,7 @@ def sha256(text: str) -> str:
 def canonical(name: str) -> str:
     """Return the one name that all spellings of a directive share: lower case, the words of Redis before 5.0."""
     lower = name.lower()
-    if lower.startswith("replica-"):
-        return "slave-" + lower.removeprefix("replica-")
-    return _OLD_WORDS.get(lower, lower)
+    return ALIASES.get(lower, lower)
 
 
 def split(line: str) -> tuple[str, ...] | None:
@@ -157,22 +147,3 @@ def parse_line(raw: str, at: int = 0) -> Line | None:
 def parse_lines(raws: Sequence[str]) -> tuple[Line, ...]:
     """Read the lines of a file; blank lines and comments are left out."""
     return tuple(line for at, raw in enumerate(raws) if (line := parse_line(raw, at)))
-
-
-def live(name: str, version: str) -> bool:
-    """Whether a running redis of that version (`3.2.6`) takes CONFIG SET of the directive; else it needs a restart."""
-    directive = canonical(name)
-    if directive in _RESTART_BEFORE_6_2:
-        major, _, rest = version.partition(".")
-        return (int(major), int(rest.split(".")[0])) >= (6, 2)
-    return directive not in _RESTART
-
-
-_RESTART_BEFORE_6_2 = frozenset({"bind", "port"})
-_RESTART = frozenset(
-    """
-    daemonize supervised pidfile logfile syslog-enabled syslog-ident syslog-facility databases unixsocket unixsocketperm
-    tcp-backlog appendfilename appenddirname io-threads aclfile cluster-enabled rdbchecksum rename-command loadmodule
-    include set-proc-title always-show-logo disable-thp slaveof
-    """.split()  # noqa: SIM905 - a table to read
-)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from redis_sentinel_operator.conf import users
 from redis_sentinel_operator.conf.directives import Line, canonical, join, parse_lines
+from redis_sentinel_operator.conf.table import Kind, directive
+from redis_sentinel_operator.conf.values import folded, lines
 
-# One line each counts: an edit of "the" value has no meaning.
-REPEATING = frozenset({"save", "client-output-buffer-limit", "rename-command", "user", "include", "loadmodule"})
-# The value is several words: `bind 10.0.0.1 127.0.0.1`, `slaveof 10.0.0.1 6379`.
-SEVERAL_WORDS = frozenset({"bind", "slaveof"})
+_PASSWORD = "requirepass"  # noqa: S105 - a directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,27 @@ class RedisConf:
     lines: tuple[Line, ...] = field(repr=False)
 
     def get(self, name: str) -> str | None:
-        """Return the value Redis uses, the last one; several words with a space between; None when there is no line."""
-        values = self.get_all(name)
-        return values[-1] if values else None
+        """Return the value Redis uses, as CONFIG GET shows it; None when there is no line.
+
+        Of several lines the last one counts, but for `save` and `client-output-buffer-limit`: theirs add up.
+        """
+        return folded(name, [line.arguments for line in self._lines_of(name)])
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the values of all lines of a directive, in order."""
         return tuple(" ".join(line.arguments) for line in self._lines_of(name))
+
+    def overridden(self, name: str) -> bool:
+        """Whether another file is included after a line of the directive: what that file says counts, unseen."""
+        return any(line.at < self._last_include for line in self._lines_of(name))
+
+    def lets_in(self, password: str) -> bool:
+        """Whether its line of the default user, which counts before requirepass, takes this password and no other.
+
+        From Redis 6 CONFIG REWRITE writes `user default on #<sha256> ...`; after that an edit of requirepass alone is
+        without effect at the next start.
+        """
+        return all(users.takes_only(line.arguments, password) for line in self._default_user())
 
     @property
     def broken(self) -> tuple[int, ...]:
@@ -43,16 +57,17 @@ class RedisConf:
         """Return the file with the directives set and those of `remove` gone; equal to the file when nothing differs.
 
         The last line of a directive is changed in place and keeps its spelling of the name; others of it go; a
-        directive without a line is added at the end.
+        directive without a line is added at the end, and so is one that an `include` after it may override. Values
+        that take several lines get them; of `client-output-buffer-limit` the lines of other classes stay.
 
         Raises:
-            ValueError: a directive repeats (`save`), so that it has no single value.
+            ValueError: a directive that repeats without a single value (`include`).
         """
         raws: list[str | None] = list(self.raws)
         for name in remove:
             for line in self._lines_of(name):
                 raws[line.at] = None
-        added = [new for name, value in directives.items() if (new := self._set(raws, name, value))]
+        added = [new for name, value in directives.items() for new in self._set(raws, name, value)]
         kept = [raw for raw in raws if raw is not None]
         if added:
             kept = [*(kept[:-1] if kept and not kept[-1] else kept), *added, ""]
@@ -62,21 +77,59 @@ class RedisConf:
         wanted = canonical(name)
         return [line for line in self.lines if line.name == wanted]
 
-    def _set(self, raws: list[str | None], name: str, value: str) -> str | None:
-        """Set a directive in place; return the line to add where the file has none."""
-        directive = canonical(name)
-        if directive in REPEATING:
-            raise ValueError(f"{directive} may stand in several lines: it cannot be set as one value")
-        arguments = tuple(value.split()) if directive in SEVERAL_WORDS and value.split() else (value,)
-        lines = self._lines_of(name)
-        if not lines:
-            return join((name, *arguments))
-        last = lines[-1]
-        if last.arguments != arguments:
-            raws[last.at] = join((last.words[0], *arguments)) + ("\r" if last.raw.endswith("\r") else "")
-            for line in lines[:-1]:
-                raws[line.at] = None
-        return None
+    def _default_user(self) -> list[Line]:
+        return [line for line in self._lines_of("user") if line.arguments[:1] == ("default",)]
+
+    @property
+    def _last_include(self) -> int:
+        return max((line.at for line in self._lines_of("include")), default=-1)
+
+    def _set(self, raws: list[str | None], name: str, value: str) -> list[str]:
+        """Set a directive in place; return the lines to add at the end."""
+        row = directive(name)
+        kind = row.kind if row else Kind.TEXT
+        if kind is Kind.LINES:
+            raise ValueError(f"{canonical(name)} may stand in several lines: it cannot be set as one value")
+        wanted, mine = lines(name, value), self._lines_of(name)
+        if canonical(name) == _PASSWORD:
+            self._let_in(raws, value)
+        if kind is Kind.BUFFERS:
+            groups = [([line for line in mine if _same_class(line, new)], (new,)) for new in wanted]
+            return [line for have, new in groups for line in self._put(raws, name, have, new)]
+        if kind is not Kind.SAVE and mine and mine[-1].arguments == wanted[0] and mine[-1].at > self._last_include:
+            return []  # lines before the last one do no harm
+        return self._put(raws, name, mine, wanted)
+
+    def _put(
+        self, raws: list[str | None], name: str, have: Sequence[Line], wanted: Sequence[tuple[str, ...]]
+    ) -> list[str]:
+        """Put lines in the place of others; return those to add at the end."""
+        if not have:
+            return [join((name, *arguments)) for arguments in wanted]
+        hidden = have[-1].at < self._last_include
+        if not hidden and [line.arguments for line in have] == list(wanted):
+            return []
+        last = have[-1]
+        end = "\r" if last.raw.endswith("\r") else ""
+        new = [join((last.words[0], *arguments)) + end for arguments in wanted]
+        for line in have:
+            raws[line.at] = None
+        if hidden:
+            return new
+        raws[last.at] = "\n".join(new)
+        return []
+
+    def _let_in(self, raws: list[str | None], password: str) -> None:
+        for line in self._default_user():
+            if not users.takes_only(line.arguments, password):
+                raws[line.at] = join((line.words[0], *users.with_password(line.arguments, password)))
+
+
+def _same_class(line: Line, arguments: tuple[str, ...]) -> bool:
+    one, other = (
+        words[0].lower().replace("replica", "slave") if words else "" for words in (line.arguments, arguments)
+    )
+    return one == other
 
 
 def parse(text: str) -> RedisConf:

@@ -161,8 +161,22 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "AllAsDeclared": "Every declared setting is in the files and in the running servers.",
         "ConfigDrift": "Not as declared: {detail}. With management Full the operator sets it right when it may.",
         "RestartPending": (
-            "Written, but in force only after a restart: {detail}. The operator does not restart by itself; restart "
-            "the replicas one by one and the master after a failover."
+            "Written, but in force only after a restart: {detail}. The operator restarts replicas one by one while all "
+            "is calm, and never the master: it waits until the sentinels have switched (SENTINEL FAILOVER on one of "
+            "them)."
+        ),
+        "DirectiveNotInVersion": (
+            "spec.redis.config.{directive}: the redis of {host} is of version {version}, which does not have it and "
+            "would not start with it. Nothing is changed on any host. Remove it from the spec."
+        ),
+        "NotWithData": (
+            "spec.redis.config.{directive}: the redis of {host} has data, and {have} cannot become {want}: {why}. "
+            "Nothing is changed on any host. Set it to {have}, or remove it."
+        ),
+        "WouldEvict": (
+            "spec.redis.config.{directive}: the redis of {host} uses {used} bytes of memory, and {want} allows "
+            "{allowed}, which is not a tenth more: keys would be dropped or writes refused at once. Nothing is changed "
+            "on any host. Set maxmemory to {least} or more, or set spec.unsafe.allowEviction to true."
         ),
         "InvalidSpec": "{detail}",
         "NotSupportedYet": "{detail}",
@@ -260,6 +274,9 @@ _STALLED: Final = frozenset(
         "PasswordWrong",
         "PasswordChanged",
         "InvalidSpec",
+        "DirectiveNotInVersion",
+        "NotWithData",
+        "WouldEvict",
         "NotSupportedYet",
         "ForeignData",
         "MasterNameDiffers",

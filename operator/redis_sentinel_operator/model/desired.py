@@ -107,6 +107,8 @@ class Desired:
     clients: tuple[str, ...] | None = None  # networks in canonical form (10.1.0.0/16); None: anybody may connect
     firewall_exclusive: bool = False
     deletion_policy: DeletionPolicy = "Retain"
+    allow_eviction: bool = False  # unsafe.allowEviction
+    no_persistence: bool = False  # unsafe.noPersistence
 
     def host(self, name: str) -> DesiredHost:
         """Return the host of that name; KeyError when there is none."""

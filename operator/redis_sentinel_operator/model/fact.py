@@ -127,18 +127,26 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A directive of redis.conf that we set: to which value, and what the file had before (None: no line)."""
+
+    value: str
+    shipped: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """/var/lib/redis-sentinel-operator/state.json: who owns the host.
 
     `owner` is `<uid of kube-system>/<namespace>/<name>`; `first_master` the address of the master that the bootstrap
-    began with ("" where there was none); `keys` the config keys that we set.
+    began with ("" where there was none); `keys` the directives of redis.conf that we set, by canonical name.
     """
 
     owner: str
     bootstrap_id: str = ""
     first_master: str = ""
     lease_epoch: int = 0
-    keys: tuple[str, ...] = ()
+    keys: Mapping[str, KeyRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,9 @@ class RedisFacts:
     link: str = ""  # master_link_status: up | down
     syncing: bool = False
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    used_memory: int = 0  # bytes
+    aof_at_work: bool = False  # the append-only file is being rewritten, or is about to be
+    aof_ok: bool = True  # its last rewrite succeeded
     server: str = "redis"  # or valkey
     server_version: str = ""  # "" where it is `version`
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
-from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule
+from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule, KeyRecord
 from redis_sentinel_operator.model.secret import Secret
 
 
@@ -41,6 +41,13 @@ class TakeClaim:
 @dataclass(frozen=True, slots=True)
 class ReleaseClaim:
     """Remove the owner from state.json: the host is nobody's again (deletionPolicy Retain)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberKeys:
+    """Write into state.json which directives of redis.conf are ours and what they were before: all of them."""
+
+    keys: Mapping[str, KeyRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +121,16 @@ class WriteDropIn:
 
 @dataclass(frozen=True, slots=True)
 class StartUnit:
-    """systemctl start --no-block, then prove it by PING on the port; `log` is the file that says why it does not."""
+    """systemctl start --no-block, then prove it by PING on the port; `log` is the file that says why it does not.
+
+    `restart`: it runs and is stopped first.
+    """
 
     unit: str
     port: int
     sentinel: bool
     log: str = ""
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,7 @@ class SentinelSet:
 Action: TypeAlias = (
     TakeClaim
     | ReleaseClaim
+    | RememberKeys
     | InstallPackage
     | LockPackage
     | EditConf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from redis_sentinel_operator.model.fact import Claim, Fact, FileFacts, Known, Unknown
+from redis_sentinel_operator.model.fact import Claim, Fact, FileFacts, KeyRecord, Known, Unknown
 
 CLAIM_PATH = "/var/lib/redis-sentinel-operator/state.json"
 _REASON = "ProbeFailed"
@@ -29,9 +29,17 @@ def _claim(document: Any) -> Claim | None:
     if not isinstance(document, dict):
         raise TypeError("not an object")
     owner, bootstrap, first = (document.get(key, "") for key in ("owner", "bootstrapId", "firstMaster"))
-    epoch, keys = document.get("leaseEpoch", 0), document.get("keys", [])
-    if not (isinstance(epoch, int) and isinstance(keys, list)):
+    epoch, keys = document.get("leaseEpoch", 0), document.get("keys", {})
+    if not (isinstance(epoch, int) and isinstance(keys, dict)):
         raise TypeError("not as it is written")
-    if not all(isinstance(text, str) for text in (owner, bootstrap, first, *keys)):
+    if not all(isinstance(text, str) for text in (owner, bootstrap, first)):
         raise TypeError("not a string")
-    return Claim(owner, bootstrap, first, epoch, tuple(keys)) if owner else None
+    records = {name: _record(each) for name, each in keys.items()}
+    return Claim(owner, bootstrap, first, epoch, records) if owner else None
+
+
+def _record(each: Any) -> KeyRecord:
+    value, shipped = each["set"], each["shipped"]
+    if not isinstance(value, str) or not (shipped is None or isinstance(shipped, str)):
+        raise TypeError("not a string")
+    return KeyRecord(value, shipped)

@@ -16,6 +16,7 @@ from redis_sentinel_operator.model.fact import (
     Denied,
     Fact,
     HostFacts,
+    Known,
     RedisFacts,
     SentinelFacts,
     Unknown,
@@ -106,7 +107,17 @@ async def _host(desired: Desired, host: DesiredHost, link: HostLink | None, sett
         _within(settings, host, redis.read(desired, link, settings)),
         _within(settings, host, sentinel.read(desired, link, settings)),
     )
+    if isinstance(of_redis, RedisFacts):
+        former = _former_keys(desired, of_redis, probed)
+        if former:
+            of_redis = await _within(settings, host, redis.read_more(of_redis, former, desired, link, settings))
     return host_facts(desired, host, probed, of_redis, of_sentinel)
+
+
+def _former_keys(desired: Desired, facts: RedisFacts, probed: ProbeFacts) -> list[str]:
+    """Return the directives that we set and that left the spec: they are to go back."""
+    claim = probed.claim.value if isinstance(probed.claim, Known) else None
+    return [name for name in (claim.keys if claim else ()) if name not in {*facts.config, *redis.keys(desired)}]
 
 
 async def _probe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from redis_sentinel_operator.connect.link import HostLink
@@ -47,6 +48,17 @@ def keys(desired: Desired) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_ALWAYS, *desired.redis_config)))
 
 
+async def read_more(
+    facts: RedisFacts, wanted: Sequence[str], desired: Desired, link: HostLink, settings: Settings
+) -> RedisFacts | Denied | Closed | Unknown:
+    """Return the facts with further directives read."""
+    commands: list[Command] = [("CONFIG", "GET", key) for key in wanted]
+    answers = await ask(link, desired.redis_port, desired.password, commands, settings)
+    if not isinstance(answers, Answers):
+        return answers
+    return replace(facts, config={**facts.config, **_config(answers.values, wanted)})
+
+
 async def read(desired: Desired, link: HostLink, settings: Settings) -> RedisFacts | Denied | Closed | Unknown:
     """Read the redis of a host; never raises."""
     wanted = keys(desired)
@@ -81,6 +93,9 @@ def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:
         link=said.get("master_link_status", "") if kind == "slave" else "",
         syncing=kind == "slave" and (said.get("master_sync_in_progress") == "1" or text(role[3]) == "sync"),
         config=_config(config, wanted),
+        used_memory=number(said.get("used_memory")),
+        aof_at_work=said.get("aof_rewrite_in_progress") == "1" or said.get("aof_rewrite_scheduled") == "1",
+        aof_ok=said.get("aof_last_bgrewrite_status", "ok") == "ok",
         server=said.get("server_name", "redis"),
         server_version=said.get("valkey_version", ""),
     )

@@ -16,6 +16,7 @@ from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import CONFIRMED, Part, together
 from redis_sentinel_operator.plan.redis_conf import redis_conf
 from redis_sentinel_operator.plan.rejoin import Rejoining, rejoin
+from redis_sentinel_operator.plan.restart import restart
 from redis_sentinel_operator.plan.sentinel_conf import sentinel
 from redis_sentinel_operator.plan.sentinel_settings import sentinel_settings
 from redis_sentinel_operator.plan.units import enable
@@ -36,7 +37,8 @@ def alive(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict:
         ]
         return together(parts)
     named = named_masters(desired, facts, hosts)
-    return together(_one(desired, facts, host, verdict, named) for host in hosts)
+    whole = together(_one(desired, facts, host, verdict, named) for host in hosts)
+    return whole + restart(desired, facts, hosts, verdict, whole)
 
 
 def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, named: frozenset[str]) -> Part:
@@ -49,7 +51,7 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, na
     monitor = Monitor(master.address, master.port, desired.sentinel.quorum) if isinstance(master, Confirmed) else None
     return (
         lock(host)
-        + drop_ins(host)
+        + drop_ins(desired, host)
         + redis
         + firewall(desired, host)
         + joining.part

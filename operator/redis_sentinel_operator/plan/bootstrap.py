@@ -54,7 +54,7 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost,
     )
     return (
         lock(host)
-        + drop_ins(host)
+        + drop_ins(desired, host)
         + redis
         + firewall(desired, host)
         + sentinel(desired, host, monitor, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.step import Impact, Step, WriteDropIn
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, together
@@ -17,6 +18,13 @@ ExecStop=
 UMask=0027
 """
 REDIS = _COMMON
+EPHEMERAL = (
+    _COMMON
+    + """\
+# Nothing is kept on disk: a redis that comes back by itself is empty, and its replicas copy that.
+Restart=no
+"""
+)
 SENTINEL = (
     _COMMON
     + """\
@@ -27,10 +35,12 @@ RestartSec=5
 )
 
 
-def drop_ins(host: Host) -> Part:
+def drop_ins(desired: Desired, host: Host) -> Part:
     """Return a step for each drop-in that is not as it must be."""
+    config = desired.redis_config
+    ephemeral = config.get("save") == "" and config.get("appendonly", "no").lower() == "no"
     wanted = {
-        **({host.family.redis_drop_in: REDIS} if host.want.redis else {}),
+        **({host.family.redis_drop_in: EPHEMERAL if ephemeral else REDIS} if host.want.redis else {}),
         **({host.family.sentinel_drop_in: SENTINEL} if host.want.sentinel else {}),
     }
     return together(_drop_in(host, path, text) for path, text in wanted.items())

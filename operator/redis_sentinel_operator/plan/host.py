@@ -64,13 +64,22 @@ class Host:
 
     @property
     def version(self) -> str:
-        """The version whose features may be planned, "" where no redis answers: never above the EL's own."""
-        return "" if self.redis is None else self.family.features(self.redis.version, self.want.package.module or "")
+        """The version whose features may be planned: never above the EL's own, which it is while none is known."""
+        known = self.redis.version if self.redis is not None else self.server_version
+        return self.family.features(known, self.want.package.module or "")
 
     @property
     def sentinel(self) -> SentinelFacts | None:
         """The sentinel that answers, None when there is none or it is not known."""
         return answering(self.facts)
+
+    @property
+    def server_version(self) -> str:
+        """The version that is there: the running server's, else the package's or the declared one's; "" for none."""
+        if self.redis is not None:
+            return self.redis.server_version or self.redis.version
+        name = self.want.package.name or self.family.package
+        return self.packages.get(name) or (self.want.package.version or "").removeprefix(f"{name}-")
 
     def stopped(self, unit: str, *, sentinel: bool) -> bool:
         """Whether it is proved that the server does not run: nobody listens, no process, the unit at rest."""

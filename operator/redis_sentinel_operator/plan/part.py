@@ -23,6 +23,7 @@ class Stage(IntEnum):
     SENTINEL_CONF = 5
     SENTINELS = 6
     ENABLE = 7
+    RESTART = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from redis_sentinel_operator.conf.directives import canonical, live, sha256
+from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.redis_conf import RedisConf, parse
-from redis_sentinel_operator.conf.values import any_address, reachable, same
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import FileFacts
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf, Need, Step
+from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf, Need, RememberKeys, Step
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import CLAIMED, Part, Stage, only, wait
+from redis_sentinel_operator.plan.settings import Setting, kept_out_of_file, records, settings
 
 _OTHERS_MAY_READ = 0o007
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A directive we own: what is wanted, what the file and the running server have (None: no line, not known)."""
-
-    name: str
-    want: str
-    secret: bool
-    in_file: str | None
-    running: str | None
-    file_holds: bool
-    running_holds: bool
-
-    @property
-    def shown(self) -> ConfigDrift:
-        """The drift without secrets; what runs counts more than what is written."""
-        have = self.in_file if self.running_holds else self.running
-        if self.secret:
-            return ConfigDrift(self.name, "(the Secret's)", "(another)" if have else "(none)")
-        return ConfigDrift(self.name, self.want, have or "(none)")
-
-
-def settings(desired: Desired, host: Host, conf: RedisConf) -> tuple[Setting, ...]:
-    """Return every directive we own on the host; passwords last, so that nothing locks us out half-way."""
-    running = {canonical(name): value for name, value in host.redis.config.items()} if host.redis else {}
-    found = []
-    for name, want in _wanted(desired, host).items():
-        text = want.reveal() if isinstance(want, Secret) else want
-        in_file, runs = conf.get(name), running.get(name)
-        file_holds = _holds(desired, host, name, in_file, text)
-        running_holds = runs is None or _holds(desired, host, name, runs, text)
-        found.append(Setting(name, text, isinstance(want, Secret), in_file, runs, file_holds, running_holds))
-    return tuple(found)
 
 
 def redis_conf(
@@ -74,56 +39,63 @@ def redis_conf(
             "not start with it; correct that line"
         )
     owned = settings(desired, host, conf)
-    part = _edit(host, file, owned, role, needs if role else CLAIMED) + Part(drift=_drift(host, owned))
-    return _set(desired, host, owned, needs) + part if may_set else part
+    now = [each for each in owned if not kept_out_of_file(host, each, may_set=may_set)]
+    part = _edit(host, conf, now, role, needs if role else CLAIMED) + Part(drift=_drift(host, owned))
+    part = _set(desired, host, owned, needs) + part if may_set else part
+    return _remember(desired, host, conf, owned) + part + _said(desired, host, owned)
 
 
-def _wanted(desired: Desired, host: Host) -> Mapping[str, str | Secret]:
-    config = {canonical(name): value for name, value in desired.redis_config.items()}
-    own = {} if host.priority is None else {"slave-priority": str(host.priority)}
-    wanted = {"bind": any_address(host.want.address), "port": str(desired.redis_port), **config, **own}
-    password = desired.password
-    return wanted if password is None else {**wanted, "masterauth": password, "requirepass": password}
-
-
-def _holds(desired: Desired, host: Host, name: str, have: str | None, want: str) -> bool:
-    """Whether what a file or a running server has is what is wanted."""
-    if name == "bind" and "bind" not in desired.redis_config:
-        # Without a bind line redis listens everywhere, but in protected mode answers nobody without a password.
-        return reachable(have, host.want.address) if have else desired.password is not None
-    if name == "port" and have is None:
-        return want == "6379"
-    return have is not None and same(name, have, want)
+def _remember(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Setting, ...]) -> Part:
+    """Write down what is ours before it is set, and forget it when it is back."""
+    wanted = records(desired, host, conf, owned)
+    if host.claim is None or wanted == host.claim.keys:
+        return Part()
+    had = host.claim.keys
+    changed = sorted({*wanted, *had} - {name for name in wanted if wanted[name] == had.get(name)})
+    what = f"write down which directives of {host.family.redis_conf} are ours: {', '.join(changed)}"
+    why = "one that leaves the spec goes back to what it was before"
+    return only(Step(host.name, what, why, RememberKeys(wanted), Stage.FILES))
 
 
 def _edit(
-    host: Host, file: FileFacts, owned: Sequence[Setting], role: Mapping[str, str], needs: frozenset[Need]
+    host: Host, conf: RedisConf, owned: Sequence[Setting], role: Mapping[str, str], needs: frozenset[Need]
 ) -> Part:
-    conf = parse(file.text)
     wrong = [setting for setting in owned if not setting.file_holds]
     roles = {name: value for name, value in role.items() if conf.get(name) != value}
-    exposed = bool(file.mode & _OTHERS_MAY_READ)
-    if not wrong and not roles and not exposed:
+    file = host.redis_conf
+    reasons = _reasons_of_mode(host, file) if file else []
+    if file is None or not (wrong or roles or reasons):
         return Part()
-    text = conf.edit({**{setting.name: setting.want for setting in wrong}, **roles})
+    lines = {each.name: each.line for each in wrong if each.line is not None} | roles
+    remove = tuple(each.name for each in wrong if each.line is None)
+    secrets = {each.name for each in wrong if each.secret}
     action = EditConf(
         path=file.path,
-        directives={**{each.name: Secret(each.want) if each.secret else each.want for each in wrong}, **roles},
+        directives={name: Secret(value) if name in secrets else value for name, value in lines.items()},
+        remove=remove,
         owner=host.family.user,
         group=host.family.conf_group,
-        text=Secret(text),
+        text=Secret(conf.edit(lines, remove)),
         base_sha256=sha256(file.text),
     )
-    names = [setting.name for setting in wrong] + list(roles)
-    what = f"set {', '.join(names)} in {file.path}" if names else f"close {file.path} to other users"
-    reasons = [_why(setting, setting.in_file) for setting in wrong]
-    reasons += [f"it joins as a replica: {name} {value}" for name, value in roles.items()]
-    reasons += ["others may read it"] if exposed else []
-    return only(Step(host.name, what, "; ".join(reasons), action, Stage.FILES, needs=needs))
+    said = [f"set {', '.join(lines)}"] if lines else []
+    said += [f"remove {', '.join(remove)}"] if remove else []
+    what = f"{' and '.join(said)} in {file.path}" if said else f"give {file.path} to redis alone"
+    why = [_why(setting, setting.in_file) for setting in wrong]
+    why += [f"it joins as a replica: {name} {value}" for name, value in roles.items()]
+    return only(Step(host.name, what, "; ".join(why + reasons), action, Stage.FILES, needs=needs))
+
+
+def _reasons_of_mode(host: Host, file: FileFacts) -> list[str]:
+    """Say what is wrong with owner and mode: redis writes its role into the file, and nobody else reads it."""
+    reasons = ["others may read it"] if file.mode & _OTHERS_MAY_READ else []
+    if file.owner != host.family.user or not file.mode & 0o200:
+        reasons.append(f"redis ({host.family.user}) cannot write its role into it")
+    return reasons
 
 
 def _set(desired: Desired, host: Host, owned: Sequence[Setting], needs: frozenset[Need]) -> Part:
-    wrong = [setting for setting in owned if not setting.running_holds and _live(setting, host)]
+    wrong = [each for each in owned if host.redis and not each.running_holds and each.live]
     if not wrong:
         return Part()
     values = {each.name: Secret(each.want) if each.secret else each.want for each in wrong}
@@ -135,19 +107,33 @@ def _set(desired: Desired, host: Host, owned: Sequence[Setting], needs: frozense
 def _why(setting: Setting, have: str | None) -> str:
     if setting.secret:
         return f"{setting.name} is not the Secret's password" if have else f"{setting.name} is missing"
-    return f"{setting.name} is {have}, wanted is {setting.want}" if have else f"{setting.name} is not set"
+    if have is None:
+        return f"{setting.name} is not set"
+    wanted = setting.want if setting.line is not None else "what redis has without a line"
+    return f"{setting.name} is {have or '(empty)'}, wanted is {wanted or '(empty)'}"
 
 
 def _drift(host: Host, owned: Sequence[Setting]) -> tuple[tuple[str, ConfigDrift], ...]:
-    found = []
-    for setting in owned:
-        if setting.file_holds and setting.running_holds:
-            continue
-        shown = setting.shown
-        pending = not setting.running_holds and not _live(setting, host)
-        found.append((host.name, ConfigDrift(shown.key, shown.want, shown.have, pending)))
-    return tuple(found)
+    return tuple((host.name, each.shown) for each in owned if not (each.file_holds and each.running_holds))
 
 
-def _live(setting: Setting, host: Host) -> bool:
-    return host.redis is not None and live(setting.name, host.version)
+def _said(desired: Desired, host: Host, owned: Sequence[Setting]) -> Part:
+    """Say what a running redis is not done with, and what endangers its data."""
+    redis = host.redis
+    if redis is None:
+        return Part()
+    said = []
+    wants_aof = any(each.name == "appendonly" and each.want.lower() == "yes" for each in owned)
+    if wants_aof and redis.config.get("appendonly") == "yes" and (redis.aof_at_work or not redis.aof_ok):
+        state = "is being written" if redis.aof_at_work else "could not be written (aof_last_bgrewrite_status)"
+        said.append(
+            f"the append-only file of {host.name} {state}; {host.family.redis_conf} gets appendonly yes when it is "
+            "whole"
+        )
+    nothing = redis.config.get("save") == "" and redis.config.get("appendonly") == "no"
+    if nothing and not wants_aof and not desired.redis_config.get("save") and not desired.no_persistence:
+        said.append(
+            f"redis on {host.name} keeps nothing on disk, and a restart empties it; set save or appendonly in "
+            "spec.redis.config, or spec.unsafe.noPersistence to true"
+        )
+    return Part(waiting=tuple(said))

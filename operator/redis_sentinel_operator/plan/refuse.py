@@ -13,6 +13,7 @@ from redis_sentinel_operator.model.step import Refusal
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.package import other_version
+from redis_sentinel_operator.plan.refuse_config import refuse_config
 
 
 def refuse(
@@ -23,6 +24,7 @@ def refuse(
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
         or _version(hosts)
+        or refuse_config(desired, hosts)
         or _preflight(desired, facts, verdict)
         or _password(desired, hosts, verdict)
     )

@@ -89,8 +89,6 @@ LATER: list[tuple[str, object, str]] = [
             "evenSentinels",
             "quorumBelowMajority",
             "sharedFailureDomain",
-            "allowEviction",
-            "noPersistence",
             "removeMany",
         )
     ),
@@ -113,21 +111,8 @@ def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said:
     assert refused(changed({path: value})) == f"{shown}: {said}."
 
 
-@pytest.mark.parametrize(
-    ("key", "mend"),
-    [
-        ("maxmemory", "remove it and set it on the hosts yourself"),
-        ("repl-ping-replica-period", "write repl-ping-slave-period"),
-    ],
-)
-def test_other_directives_are_refused(key: str, mend: str) -> None:
-    assert refused(changed({f"spec.redis.config.{key}": 1})) == (
-        f"spec.redis.config.{key} is not supported yet; {mend}."
-    )
-
-
 def test_all_is_said_at_once_up_to_five() -> None:
-    unsafe = dict.fromkeys(("fewSentinels", "evenSentinels", "allowEviction", "noPersistence"), True)
+    unsafe = dict.fromkeys(("fewSentinels", "evenSentinels", "quorumBelowMajority", "removeMany"), True)
     said = refused(changed({"spec.unsafe": unsafe, "spec.recovery": "Automatic", "spec.redis.port": 1}))
     assert said.count("is not supported yet") == 5
     assert said.endswith("; set it to false, or remove it. And 1 more.")

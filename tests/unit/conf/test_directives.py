@@ -13,7 +13,6 @@ from redis_sentinel_operator.conf.directives import (
     decode,
     encode,
     join,
-    live,
     parse_line,
     parse_lines,
     quote,
@@ -97,23 +96,10 @@ def test_a_line_does_not_show_itself() -> None:
         ("min-replicas-max-lag", "min-slaves-max-lag"),
         ("primaryauth", "masterauth"),
         ("repl-timeout", "repl-timeout"),
+        ("hash-max-listpack-entries", "hash-max-ziplist-entries"),
+        ("busy-reply-threshold", "lua-time-limit"),
+        ("replica-announced", "replica-announced"),
     ],
 )
 def test_both_vocabularies_have_one_name(name: str, old: str) -> None:
     assert canonical(name) == old
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "answer"),
-    [
-        ("repl-timeout", "3.2.6", True),
-        ("masterauth", "3.2.6", True),
-        ("bind", "3.2.6", False),
-        ("bind", "6.0.16", False),
-        ("bind", "6.2.14", True),
-        ("port", "7.2.6", True),
-        ("databases", "7.2.6", False),
-    ],
-)
-def test_what_a_running_redis_takes(name: str, version: str, answer: bool) -> None:
-    assert live(name, version) is answer

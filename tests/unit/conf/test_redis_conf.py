@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,75 @@ def test_carriage_returns_stay() -> None:
     assert parse("port 1\r\n# x\r\n").edit({"port": "2"}) == "port 2\r\n# x\r\n"
 
 
-@pytest.mark.parametrize("name", ["save", "client-output-buffer-limit", "include", "rename-command"])
+@pytest.mark.parametrize("name", ["include", "rename-command", "user", "loadmodule"])
 def test_a_directive_that_repeats_has_no_single_value(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         parse("").edit({name: "x"})
+
+
+def test_saves_are_one_value_of_several_lines() -> None:
+    conf = parse(SHIPPED)
+    assert conf.get("save") == "900 1 300 10 60 10000"
+    text = conf.edit({"save": "3600 1 60 500"})
+    assert parse(text).get_all("save") == ("3600 1", "60 500")
+    assert parse(text).edit({"save": "3600 1 60 500"}) == text
+    assert parse(text).edit({"save": ""}).count("\nsave ") == 1
+    assert parse('save 900 1\nsave ""\n').get("save") == ""
+    assert parse("# no line\n").get("save") is None
+    assert parse("").edit({"save": ""}) == 'save ""\n'
+
+
+def test_buffer_limits_are_set_a_class_at_a_time() -> None:
+    conf = parse(SHIPPED)
+    text = conf.edit({"client-output-buffer-limit": "replica 512mb 128mb 60"})
+    assert parse(text).get_all("client-output-buffer-limit") == (
+        "normal 0 0 0",
+        "replica 512mb 128mb 60",
+        "pubsub 32mb 8mb 60",
+    )
+    assert text.count("\n") == conf.text.count("\n")
+    assert parse("").edit({"client-output-buffer-limit": "normal 0 0 0 pubsub 1mb 1mb 1"}) == (
+        "client-output-buffer-limit normal 0 0 0\nclient-output-buffer-limit pubsub 1mb 1mb 1\n"
+    )
+
+
+def test_what_an_included_file_may_override_moves_behind_it() -> None:
+    conf = parse("port 6379\nmaxmemory 1gb\nsave 900 1\nsave 60 5\ninclude /etc/redis-local.conf\n")
+    assert conf.overridden("maxmemory")
+    text = conf.edit({"maxmemory": "1gb", "save": "900 1 60 5"})
+    assert text == "port 6379\ninclude /etc/redis-local.conf\nmaxmemory 1gb\nsave 900 1\nsave 60 5\n"
+    assert not parse(text).overridden("maxmemory")
+    assert parse(text).edit({"maxmemory": "1gb", "save": "900 1 60 5"}) == text
+
+
+ALICE = hashlib.sha256(b"alice").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("line", "lets_in"),
+    [
+        (f"user default on #{ALICE} ~* &* +@all", True),
+        ("user default on >alice ~* +@all", True),
+        ("user default on >bob >alice <bob ~* +@all", True),
+        ("user default on >bob resetpass >alice ~* +@all", True),
+        ("user default on >bob >alice ~* +@all", False),
+        ("user default on nopass ~* +@all", False),
+        ("user default off ~* +@all", False),
+        ("user other on >bob", True),
+        ("requirepass bob", True),
+    ],
+)
+def test_the_line_of_the_default_user_counts_before_requirepass(line: str, lets_in: bool) -> None:
+    conf = parse(f"{line}\n")
+    assert conf.lets_in("alice") is lets_in
+    assert parse(conf.edit({"requirepass": "alice"})).lets_in("alice")
+
+
+def test_the_rules_of_the_default_user_stay() -> None:
+    conf = parse("user default on >bob ~app:* &* +@read\nuser other on >carol ~*\nrequirepass bob\n")
+    assert conf.edit({"requirepass": "alice"}) == (
+        f"user default on ~app:* &* +@read #{ALICE}\nuser other on >carol ~*\nrequirepass alice\n"
+    )
 
 
 def test_a_line_that_redis_cannot_read_is_told_by_its_number() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redis_sentinel_operator.conf.family import EL7, EL8, EL9, EL10, FAMILIES, Family, family
-from redis_sentinel_operator.conf.values import any_address, reachable, same
+from redis_sentinel_operator.conf.values import any_address, folded, lines, plain, problem, reachable, same
 from redis_sentinel_operator.model.fact import OsFacts
 
 
@@ -22,10 +22,85 @@ from redis_sentinel_operator.model.fact import OsFacts
         ("requirepass", "Secret", "secret", False),
         ("requirepass", "1k", "1000", False),
         ("masterauth", "x", "x", True),
+        ("maxmemory-policy", "AllKeys-LRU", "allkeys-lru", True),
+        ("unixsocketperm", "0770", "770", True),
+        ("notify-keyspace-events", "KEA", "AKE", True),
+        ("notify-keyspace-events", "Kg$lshzxe", "AK", True),
+        ("notify-keyspace-events", "Ex", "xE", True),
+        ("notify-keyspace-events", "Ex", "xK", False),
+        ("notify-keyspace-events", "KEA", "KEAm", False),
+        ("save", "900 1  300 10", "900 1 300 10", True),
+        ("save", "900 1", "300 10", False),
+        ("save", "", "900 1", False),
+        ("client-output-buffer-limit", "replica 512mb 64mb 60", "normal 0 0 0 slave 536870912 67108864 60", True),
+        ("client-output-buffer-limit", "slave 512mb 64mb 61", "normal 0 0 0 slave 536870912 67108864 60", False),
+        ("client-output-buffer-limit", "pubsub 1 1 1", "normal 0 0 0", False),
+        ("shutdown-on-sigterm", "now nosave", "NOSAVE NOW", True),
+        ("latency-tracking-info-percentiles", "50 99.0", "50.0 99", True),
+        ("dbfilename", "Dump.rdb", "dump.rdb", False),
+        ("replica-priority", "10", "010", True),
+        ("no-such-directive", "1kb", "1024", False),
     ],
 )
 def test_values_are_compared_by_meaning(name: str, one: str, other: str, answer: bool) -> None:
     assert same(name, one, other) is answer
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("maxmemory", "1gb", None),
+        ("maxmemory", "1 gb", "'1 gb' is no number of bytes; write one such as 1073741824, 512mb or 1gb"),
+        ("maxmemory-clients", "5%", None),
+        ("repl-timeout", "60", None),
+        ("repl-timeout", "1m", "'1m' is no whole number; write one"),
+        ("repl-timeout", "\u0661", "'\u0661' is no whole number; write one"),
+        ("list-max-ziplist-size", "-2", None),
+        ("appendonly", "yes", None),
+        ("appendonly", "True", '\'True\' is neither "yes" nor "no"; write one of them, in quotes'),
+        ("appendfsync", "always", None),
+        ("appendfsync", "sometimes", "'sometimes' is not known; write one of always, everysec, no"),
+        ("loglevel", "", "'' is not known; write one of debug, nothing, notice, verbose, warning"),
+        ("notify-keyspace-events", "KEA", None),
+        ("notify-keyspace-events", "KEQ", "'KEQ' is not made of the letters $AEKdeghlmnstxz"),
+        ("save", "", None),
+        (
+            "save",
+            "900 1 300",
+            '\'900 1 300\' is no pairs of seconds and changes; write them such as "900 1 300 10", or "" for no saving',
+        ),
+        ("client-output-buffer-limit", "replica 1mb 1mb 60", None),
+        (
+            "client-output-buffer-limit",
+            "replica 1mb 1mb",
+            "'replica 1mb 1mb' is no limits of client classes; write them "
+            'such as "slave 512mb 128mb 60", of normal, slave and pubsub',
+        ),
+        ("unixsocketperm", "770", None),
+        ("unixsocketperm", "rwx", "'rwx' is no file mode; write one such as 770"),
+        ("oom-score-adj-values", "0 200 x", "'0 200 x' is no list of numbers; write them with a blank between"),
+        ("logfile", "/any thing", None),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_told(name: str, value: str, said: str | None) -> None:
+    assert problem(name, value) == said
+
+
+def test_values_are_set_in_the_form_that_every_version_takes() -> None:
+    assert plain("maxmemory", "1gb") == "1073741824"
+    assert plain("maxmemory-clients", "5%") == "5%"
+    assert plain("client-output-buffer-limit", "replica 1kb 1k 60") == "slave 1024 1000 60"
+    assert plain("requirepass", "1gb") == "1gb"
+
+
+def test_what_repeats_is_written_line_by_line_and_read_as_one() -> None:
+    assert lines("save", "900 1 300 10") == (("900", "1"), ("300", "10"))
+    assert lines("save", "") == (("",),)
+    assert lines("bind", "10.0.0.1 ::1") == (("10.0.0.1", "::1"),)
+    assert lines("masterauth", "a b") == (("a b",),)
+    assert folded("save", [("900", "1"), ("",), ("60", "5", "30", "1")]) == "60 5 30 1"
+    assert folded("client-output-buffer-limit", [("replica", "1", "1", "1"), ("slave", "2", "2", "2")]) == "slave 2 2 2"
+    assert folded("maxmemory", []) is None
 
 
 @pytest.mark.parametrize(

@@ -233,8 +233,9 @@ def test_waiting_for_a_restart() -> None:
     this = inputs(running(), Plan(drift=drift))
     assert shown(this) == ("WaitingForYou", "True", "-", "-")
     assert one(this, CONFIG).message == (
-        "Written, but in force only after a restart: bind on redis_slave01. The operator does not restart by itself; "
-        "restart the replicas one by one and the master after a failover."
+        "Written, but in force only after a restart: bind on redis_slave01. The operator restarts replicas one "
+        "by one while all is calm, and never the master: it waits until the sentinels have switched (SENTINEL FAILOVER "
+        "on one of them)."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_sentinel_operator.model.fact import Claim, FileFacts, Known, Unknown
+from redis_sentinel_operator.model.fact import Claim, FileFacts, KeyRecord, Known, Unknown
 from redis_sentinel_operator.observe.claim import CLAIM_PATH, claim_of
 
 
@@ -19,12 +19,13 @@ def test_no_file_is_no_claim() -> None:
 def test_a_claim() -> None:
     text = (
         '{"owner": "u/ns/c", "bootstrapId": "b1", "firstMaster": "10.0.0.1", "leaseEpoch": 1700000000000000, '
-        '"keys": ["repl-timeout"], "new": 1}'
+        '"keys": {"hz": {"set": "20", "shipped": "10"}, "save": {"set": "", "shipped": null}}, "new": 1}'
     )
-    assert claim_of(file(text)) == Known(Claim("u/ns/c", "b1", "10.0.0.1", 1_700_000_000_000_000, ("repl-timeout",)))
+    keys = {"hz": KeyRecord("20", "10"), "save": KeyRecord("", None)}
+    assert claim_of(file(text)) == Known(Claim("u/ns/c", "b1", "10.0.0.1", 1_700_000_000_000_000, keys))
 
 
-@pytest.mark.parametrize("text", ["{}", '{"owner": ""}', '{"keys": ["a"], "leaseEpoch": 7}'])
+@pytest.mark.parametrize("text", ["{}", '{"owner": ""}', '{"keys": {}, "leaseEpoch": 7}'])
 def test_without_an_owner_it_is_nobodys(text: str) -> None:
     assert claim_of(file(text)) == Known(None)
 
@@ -39,7 +40,10 @@ def test_without_an_owner_it_is_nobodys(text: str) -> None:
         '"u/ns/c"',
         '{"owner": 7}',
         '{"owner": "a", "keys": "repl-timeout"}',
-        '{"owner": "a", "keys": [1]}',
+        '{"owner": "a", "keys": ["hz"]}',
+        '{"owner": "a", "keys": {"hz": "20"}}',
+        '{"owner": "a", "keys": {"hz": {"set": "20"}}}',
+        '{"owner": "a", "keys": {"hz": {"set": 20, "shipped": null}}}',
         '{"owner": "a", "leaseEpoch": "x"}',
         '{"owner": "a", "bootstrapId": null}',
         '{"owner": "a", "firstMaster": 1}',

@@ -13,6 +13,7 @@ from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.fact import (
+    Claim,
     ClusterFacts,
     Denied,
     FirewallFacts,
@@ -31,6 +32,7 @@ from redis_sentinel_operator.model.step import (
     EnableUnit,
     Need,
     Plan,
+    Refusal,
     SentinelSet,
     StartUnit,
     TakeClaim,
@@ -80,12 +82,23 @@ def alive(name: str) -> HostFacts:
     return host if name == M else with_file(host, EL7.sentinel_conf, sentinel_file(M))
 
 
+def fresh(name: str) -> HostFacts:
+    """A host on which nothing was ever declared."""
+    return replace(alive(name), claim=Known(Claim(OWNER, "b1")))
+
+
 def with_config(host: HostFacts, **changes: str) -> HostFacts:
     """A running redis with other values than its file has."""
     assert isinstance(host.redis, Known)
     assert isinstance(host.redis.value, RedisFacts)
     named = {key.replace("_", "-"): value for key, value in changes.items()}
     return replace(host, redis=Known(replace(host.redis.value, config={**host.redis.value.config, **named})))
+
+
+def with_version(host: HostFacts, version: str) -> HostFacts:
+    assert isinstance(host.redis, Known)
+    assert isinstance(host.redis.value, RedisFacts)
+    return replace(host, redis=Known(replace(host.redis.value, version=version)))
 
 
 def edited(host: HostFacts, **changes: str) -> HostFacts:
@@ -110,6 +123,19 @@ def test_where_all_is_as_declared_nothing_is_planned() -> None:
 
 
 # -- drift
+
+
+def test_a_directive_that_the_server_does_not_have_is_refused() -> None:
+    wanted = desired(redis_config={"lazyfree-lazy-expire": "yes"})
+    todo = plan(wanted, cluster(alive), ALIVE, DONE)
+    assert todo.refusal == Refusal(
+        "ConfigInSync",
+        "DirectiveNotInVersion",
+        "spec.redis.config.lazyfree-lazy-expire: the redis of redis_master01 is of version 3.2.6, which does not have "
+        "it and would not start with it. Nothing is changed on any host. Remove it from the spec.",
+    )
+    newer = cluster(lambda name: with_version(alive(name), "5.0.6"))
+    assert plan(wanted, newer, ALIVE, DONE).refusal is None
 
 
 def test_a_directive_in_the_file_is_set_again() -> None:
@@ -143,10 +169,10 @@ def test_what_the_running_server_takes_only_by_a_restart_is_written_and_told() -
     assert todo.drift == {S1: (ConfigDrift("bind", "0.0.0.0", "127.0.0.1", pending_restart=True),)}
 
 
-def test_a_pending_restart_alone_is_settled_and_told() -> None:
-    todo = planned(S1=lambda host: with_config(host, bind="127.0.0.1"))
+def test_a_pending_restart_of_the_master_is_settled_and_told() -> None:
+    todo = planned(M=lambda host: with_config(host, bind="127.0.0.1"))
     assert todo.settled
-    assert todo.drift == {S1: (ConfigDrift("bind", "0.0.0.0", "127.0.0.1", pending_restart=True),)}
+    assert todo.drift == {M: (ConfigDrift("bind", "0.0.0.0", "127.0.0.1", pending_restart=True),)}
 
 
 def test_values_that_mean_the_same_are_no_drift() -> None:
@@ -155,9 +181,9 @@ def test_values_that_mean_the_same_are_no_drift() -> None:
 
 def test_a_bind_that_nobody_declared_is_kept_where_the_host_is_reached_by_it() -> None:
     own = desired(redis_config={})
-    facts = cluster(alive, S1=lambda host: edited(host, bind=f"127.0.0.1 {ADDRESS[S1]}"))
+    facts = cluster(fresh, S1=lambda host: edited(fresh(S1), bind=f"127.0.0.1 {ADDRESS[S1]}"))
     assert plan(own, facts, ALIVE, DONE).settled
-    facts = cluster(alive, S1=lambda host: edited(host, bind="127.0.0.1"))
+    facts = cluster(fresh, S1=lambda host: edited(fresh(S1), bind="127.0.0.1"))
     assert [step.what for step in plan(own, facts, ALIVE, DONE).steps] == ["set bind in /etc/redis.conf"]
 
 
@@ -182,7 +208,7 @@ def test_a_replica_without_its_password_gets_it_back_last() -> None:
 def test_a_file_that_others_can_read_is_closed() -> None:
     todo = planned(S1=lambda host: with_file(host, EL7.redis_conf, text_of(host, EL7.redis_conf), 0o644))
     assert [(step.what, step.why) for step in todo.steps] == [
-        ("close /etc/redis.conf to other users", "others may read it")
+        ("give /etc/redis.conf to redis alone", "others may read it")
     ]
 
 

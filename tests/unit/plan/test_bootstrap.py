@@ -101,8 +101,10 @@ def test_then_all_the_rest_in_the_order_that_is_safe() -> None:
     stages = [stage for stage, _, _ in starts]
     assert stages[0] < stages[1] == stages[3] < stages[4] == stages[6]
     assert all(step.stage < stages[0] for step in todo.steps if isinstance(step.action, EditConf))
-    assert shown(todo)[:3] == [
+    ours = "bind, repl-ping-slave-period, repl-timeout"
+    assert shown(todo)[:4] == [
         (2, M, f"write {EL7.redis_drop_in}"),
+        (2, M, f"write down which directives of /etc/redis.conf are ours: {ours}"),
         (2, M, "set bind, repl-ping-slave-period, repl-timeout, masterauth, requirepass in /etc/redis.conf"),
         (2, M, "open 6379/tcp in firewalld in zone public"),
     ]

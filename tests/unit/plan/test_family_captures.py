@@ -8,7 +8,7 @@ import pytest
 
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
-from redis_sentinel_operator.model.step import ConfigSet, EditConf
+from redis_sentinel_operator.model.step import ConfigSet, EditConf, RememberKeys
 from redis_sentinel_operator.observe import redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.observe.probe import parse
@@ -43,7 +43,7 @@ def planned(whole: Desired, host: Host) -> Part:
     return (
         package(host)
         + lock(host)
-        + drop_ins(host)
+        + drop_ins(whole, host)
         + redis_conf(whole, host, {}, may_set=True)
         + sentinel_settings(whole, host, may_set=True)
         + enable(host)
@@ -55,7 +55,9 @@ def test_nothing_is_planned_where_all_is_as_declared(family: str) -> None:
     whole = desired()
     host = captured(family, whole)
     assert installed(host)
-    assert planned(whole, host) == Part()
+    part = planned(whole, host)
+    assert [type(step.action) for step in part.steps] == [RememberKeys]  # the claim was captured before it held them
+    assert (part.waiting, part.drift) == ((), ())
 
 
 @pytest.mark.parametrize(("family", "live"), [("el8", False), ("el9", True), ("el10", True)])

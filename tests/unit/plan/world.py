@@ -34,6 +34,7 @@ from redis_sentinel_operator.model.step import (
     FillChain,
     InstallPackage,
     Plan,
+    RememberKeys,
     SaveChain,
     SentinelSet,
     StartUnit,
@@ -218,6 +219,10 @@ def _after(host: HostFacts, step: Step) -> HostFacts:
     match step.action:
         case TakeClaim(owner, bootstrap_id, _):
             return claimed(host, owner, bootstrap_id)
+        case RememberKeys(keys):
+            assert isinstance(host.claim, Known)
+            assert host.claim.value is not None
+            return replace(host, claim=Known(replace(host.claim.value, keys=keys)))
         case InstallPackage():
             return installed(host)
         case EditConf() | WriteSentinelConf():

@@ -1,0 +1,79 @@
+"""The redis of a family's package, run by itself on loopback: what its own words are worth is asked from it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import redis
+
+from lab.families import Family
+from lab.packages import server_package
+from lab.processes import wait_until
+from redis_sentinel_operator.conf.directives import encode
+
+
+def unpacked(family: Family, into: Path) -> Path:
+    """The redis-server of a family's package. Its path must not hold `redis-sentinel`: redis would become one."""
+    package = server_package(family, family.redis.releases[0])
+    archive = subprocess.run(["rpm2archive", "-"], input=package.read_bytes(), capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-xz", "-C", str(into)], input=archive, check=True)
+    return next(path for path in into.glob("usr/bin/*-server") if not path.is_symlink())
+
+
+@contextmanager
+def serving(server: Path, conf: str = "", password: str | None = None) -> Iterator[redis.Redis]:
+    """A server that was started with this file (dir and port are added), and a connection to it; answers are bytes."""
+    with TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        file = Path(folder) / "redis.conf"
+        file.write_bytes(encode(f"{conf}\ndir {folder}\nport {port}\nbind 127.0.0.1\n"))
+        process = subprocess.Popen([server, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        client = redis.Redis(port=port, password=password, protocol=2)
+        try:
+            up = wait_until(lambda: process.poll() is not None or answers(client), 10.0, 0.02)
+            assert up and process.poll() is None, _said(process)
+            yield client
+        finally:
+            client.close()
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def answers(client: redis.Redis) -> bool:
+    """Whether the server answers."""
+    try:
+        client.ping()
+    except redis.ConnectionError:
+        return False
+    return True
+
+
+def settings(client: redis.Redis, pattern: str = "*") -> Mapping[str, bytes]:
+    """CONFIG GET of a pattern."""
+    answer = ask(client, "CONFIG", "GET", pattern)
+    pairs = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+    return {_text(name): value if isinstance(value, bytes) else str(value).encode() for name, value in pairs}
+
+
+def ask(client: redis.Redis, *words: str | bytes) -> Any:
+    """The answer to a command."""
+    return client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def _text(name: object) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _said(process: subprocess.Popen[bytes]) -> str:
+    process.kill()
+    return process.communicate()[0].decode(errors="replace")
