@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from lab.base import root_trees
-from lab.binaries import PACKAGES, binary
+from lab.binaries import PACKAGES, build_binaries
 from lab.console import Console
 from lab.families import FAMILIES
+from lab.golang import drop_build_files
 from lab.image import image_archive, pause_image
 from lab.iptables import iptables_services
 from lab.machine import ensure_host_tools
@@ -20,9 +21,9 @@ def build_all(console: Console) -> None:
         root_trees(family, console)
         repository(family, console)
     iptables_services(console)
-    for name in PACKAGES:
-        binary(name, console)
+    build_binaries(PACKAGES, console)
     node_tools(console)
     pause_image(console)
+    drop_build_files()
     image_archive(console)
     console.say("all that labs are made of is there")
