@@ -8,6 +8,7 @@ VENV := $(CACHE)/venv-$(LOCK_ID)
 PYTHON := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tests
 export PYTHONDONTWRITEBYTECODE := 1
+export PIP_CACHE_DIR ?= $(CACHE)/pip
 
 .PHONY: help
 help: ## this list
