@@ -22,11 +22,11 @@ venv: $(VENV)/.ready ## the Python environment of the checks, in the cache (no r
 $(VENV)/.ready:
 	@/usr/bin/python3 -c 'import ensurepip' 2> /dev/null || \
 	  { echo "Python 3 with its venv module is missing here: run \`make machine\` as root first" >&2; exit 2; }
-	@echo "venv: installing $$(grep -c == tests/requirements.txt) pinned packages into $(VENV)"
-	rm -rf $(VENV).tmp $(VENV) && mkdir -p $(CACHE)
-	/usr/bin/python3 -m venv $(VENV)
-	$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
-	touch $@
+	@echo "venv: installing $$(grep -c == tests/requirements.txt) pinned packages into $(VENV), which takes a minute"
+	@rm -rf $(VENV).tmp $(VENV) && mkdir -p $(CACHE)
+	@/usr/bin/python3 -m venv $(VENV)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
 
 .PHONY: lock
 UV_COMPILE = $(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate

@@ -106,7 +106,7 @@ def down(config: LabConfig) -> None:
             _take_away(config)
         return
     _take_away(config)  # what is left of one that was killed while it came up
-    others = [f"`{labs.config_of(name).make('lab-down')}`" for name in labs.names() if labs.is_kept(name)]
+    others = [f"`{lab_config(name).make('lab-down')}`" for name in labs.names() if labs.is_kept(name)]
     console.say(f"no lab {config.name} is up" + (f"; for another: {', '.join(others)}" if others else ""))
 
 
@@ -126,6 +126,9 @@ def status() -> None:
         try:
             lab = labs.attach(name)
         except LabError:  # taken down this moment
+            continue
+        except KeyError:
+            print(f"lab {name} was raised by another version of this tool: look at it from that checkout")
             continue
         heading = ("host", "address", "EL", "power", "redis", "sentinel", "firewalld")
         print("\n".join([_title(lab.config), *(f"  {line}" for line in aligned([heading, *lab.at_once(_row)]))]))

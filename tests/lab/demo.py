@@ -9,8 +9,8 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -125,7 +125,7 @@ def _run(wish: Wish, console: Console) -> None:
     ensure_host_tools(console)
     labs.refuse_living(wish.config)
     build_control_plane(console, with_node=wish.on_node)
-    with ExitStack() as stack:
+    with _undone(wish, console) as stack:
         lab, cp = _bring_up(wish, console, stack)
         operator = None if wish.on_node else OperatorProcess(cp).start()
         if wish.on_node:
@@ -145,7 +145,7 @@ def _run(wish: Wish, console: Console) -> None:
 def _bring_up(wish: Wish, console: Console, stack: ExitStack) -> tuple[labs.Lab, ControlPlane]:
     lab = labs.up(wish.config, keep=wish.keep, console=console)
     if not wish.keep:
-        stack.callback(_down, wish.config, console)
+        stack.callback(labs.down, wish.config)
     cp = ControlPlane(wish.config, console)
     cp.start(keep=wish.keep)
     if not wish.keep:
@@ -155,9 +155,16 @@ def _bring_up(wish: Wish, console: Console, stack: ExitStack) -> tuple[labs.Lab,
     return lab, cp
 
 
-def _down(config: LabConfig, console: Console) -> None:
-    with console.step("cleaning up"):
-        labs.down(config)
+@contextmanager
+def _undone(wish: Wish, console: Console) -> Iterator[ExitStack]:
+    """Undo what is pushed on the stack as one step, however the showing ends; nothing is pushed where all is kept."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        if not wish.keep:
+            with console.step("cleaning up"):
+                stack.close()
 
 
 def without_deployment(cp: ControlPlane) -> list[dict[str, Any]]:

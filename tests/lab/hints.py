@@ -32,6 +32,6 @@ def lab_looks(config: LabConfig) -> list[str]:
     """How to look at the hosts, and how to end it all."""
     return [
         config.make(f"lab-shell HOST={config.hosts[0].name}"),
-        config.make("lab-status"),
+        "make lab-status",
         f"{config.make('lab-down')}     # ends it",
     ]
