@@ -230,7 +230,8 @@ def _how_to_go_on(config: LabConfig, console: Console, plane: ControlPlane | Non
         lines += [*hints.kubectl_ready(plane), "kubectl explain rsc.spec"]
     console.say("== left running\n   " + "\n   ".join([*lines, *hints.lab_looks(config)]))
     if plane is not None:
-        console.say("The resource is defined, and no operator runs; one does with: make demo KEEP=1")
+        again = f"{config.make('lab-down')}, then make demo KEEP=1"
+        console.say(f"The resource is defined, and no operator runs; one does with: {again}")
 
 
 if __name__ == "__main__":
