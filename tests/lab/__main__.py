@@ -127,9 +127,6 @@ def status() -> None:
             lab = labs.attach(name)
         except LabError:  # taken down this moment
             continue
-        except KeyError:
-            print(f"lab {name} was raised by another version of this tool: look at it from that checkout")
-            continue
         heading = ("host", "address", "EL", "power", "redis", "sentinel", "firewalld")
         print("\n".join([_title(lab.config), *(f"  {line}" for line in aligned([heading, *lab.at_once(_row)]))]))
 
