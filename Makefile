@@ -8,6 +8,7 @@ VENV := $(CACHE)/venv-$(LOCK_ID)
 PYTHON := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tests
 export PYTHONDONTWRITEBYTECODE := 1
+export PIP_CACHE_DIR ?= $(CACHE)/pip
 
 .PHONY: help
 help: ## this list
@@ -19,11 +20,13 @@ venv: $(VENV)/.ready ## the Python environment of the checks, in the cache (no r
 
 # Its name says which packages are in it, so it is made once: another checkout may be running from it.
 $(VENV)/.ready:
-	@echo "venv: installing $$(grep -c == tests/requirements.txt) pinned packages into $(VENV)"
-	rm -rf $(VENV).tmp $(VENV) && mkdir -p $(CACHE)
-	/usr/bin/python3 -m venv $(VENV)
-	$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
-	touch $@
+	@/usr/bin/python3 -c 'import ensurepip' 2> /dev/null || \
+	  { echo "Python 3 with its venv module is missing here: run \`make machine\` as root first" >&2; exit 2; }
+	@echo "venv: installing $$(grep -c == tests/requirements.txt) pinned packages into $(VENV), which takes a minute"
+	@rm -rf $(VENV).tmp $(VENV) && mkdir -p $(CACHE)
+	@/usr/bin/python3 -m venv $(VENV)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
 
 .PHONY: lock
 UV_COMPILE = $(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
@@ -44,15 +47,22 @@ machine: ## check that this is a Debian 12 with root, and install what the lab a
 demo: machine venv ## the seed's cluster on four real hosts: installed, failed over, healed (KEEP=1, NODE=1)
 	@$(RUN) lab.demo
 
-.PHONY: lab-up lab-down lab-status lab-shell
-lab-up: machine venv ## bring up hosts and API server and leave them up
+# Said before anything is installed, and before a lab of root's is called absent.
+.PHONY: root
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "Labs belong to root: do this as root." >&2; exit 2; }
+
+.PHONY: lab-up lab-down lab-status lab-shell lab-boot
+lab-up: machine venv ## bring up bare hosts and an API server that knows the resource, and leave them up
 	@$(RUN) lab up
-lab-down: venv ## take the lab down
+lab-down: root venv ## take the lab down
 	@$(RUN) lab down
-lab-status: venv ## what is up
+lab-status: root venv ## what is up
 	@$(RUN) lab status
-lab-shell: venv ## a shell on a host: make lab-shell HOST=redis_master01
+lab-shell: root venv ## a shell on a host: make lab-shell HOST=redis_master01
 	@$(RUN) lab shell "$(HOST)"
+lab-boot: root venv ## switch a host on again: make lab-boot HOST=redis_master01
+	@$(RUN) lab boot "$(HOST)"
 
 .PHONY: image
 image: machine venv ## build the container image with buildah

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,3 +149,14 @@ def test_removing_the_operator_leaves_the_definition_and_the_clusters(deployed: 
         deployed.get("namespace", OPERATOR)
     assert deployed.get("rsc", "redis-cluster", "-n", "redis")["metadata"]["uid"] == uid
     deployed.kubectl("delete", "rsc", "redis-cluster", "-n", "redis")
+
+
+def test_the_readmes_lines_name_the_image_of_a_registry(deployed: ControlPlane, tmp_path: Path) -> None:
+    (lines,) = re.findall(r"^```yaml\n(images:.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    with (tmp_path / "deploy" / "kustomization.yaml").open("a") as kustomization:
+        kustomization.write(lines.replace("REGISTRY", "registry.example:5000/team"))
+    made = yaml.safe_load_all(deployed.kubectl("kustomize", str(tmp_path / "deploy")))
+    (deployment,) = (document for document in made if document["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example:5000/team/redis-sentinel-operator:0.1.0"

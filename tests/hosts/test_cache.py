@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console as RichConsole
 
 from lab.cache import artefact
-from lab.console import console_on
+from lab.console import Console, aligned, console_on
 
 TESTS = Path(__file__).parents[1]
 SLOW = """
@@ -96,6 +98,29 @@ def test_a_step_says_what_it_does_and_how_long_it_took() -> None:
     first, last = stream.getvalue().splitlines()
     assert first == "baking ... (waits for the oven)"
     assert last.startswith("baking: failed after 0.")
+
+
+def test_of_steps_in_steps_only_the_innermost_says_that_it_lasts() -> None:
+    stream = io.StringIO()
+    console = Console(RichConsole(file=stream, soft_wrap=True), heartbeat=0.3)
+    deadline = time.monotonic() + 10
+    with console.step("dinner"), console_on(stream).step("soup"):
+        with console.step("salt"):
+            while stream.getvalue().count("salt: still at it") < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
+        assert stream.getvalue().count("still at it") >= 2
+        assert "dinner: still" not in stream.getvalue()
+    with console.step("dessert"):
+        while "dessert: still at it" not in stream.getvalue():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_table_is_as_wide_as_it_must_be() -> None:
+    assert aligned([("host", "is"), ("redis_master01" * 9, "on")]) == [
+        f"{'host':126}  is",
+        f"{'redis_master01' * 9}  on",
+    ]
 
 
 @pytest.mark.parametrize("key", ["", "a/b", "../x", ".hidden"])

@@ -12,17 +12,16 @@ from functools import wraps
 from typing import ParamSpec
 
 import click
-from rich.console import Console as RichConsole
-from rich.table import Table
 
-from lab import labs
-from lab.artefacts import build_all
-from lab.console import Console, default_console
+from lab import hints, labs
+from lab.artefacts import build_all, build_control_plane
+from lab.console import Console, aligned, default_console
 from lab.controlplane import ControlPlane, clean
 from lab.families import FAMILIES
 from lab.hosts import Host
-from lab.machine import LabError, find
+from lab.machine import LabError, ensure_host_tools, find
 from lab.model import LabConfig, lab_config, lab_from_environment
+from lab.operator import ROOT
 from lab.packages import repository
 from lab.seedcluster import make_by_hand
 
@@ -30,13 +29,13 @@ P = ParamSpec("P")
 
 
 def _plainly(act: Callable[P, None]) -> Callable[P, None]:
-    """A LabError is a sentence for the person at the terminal, not a traceback."""
+    """What a lab cannot do is a sentence for the person at the terminal, not a traceback."""
 
     @wraps(act)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             act(*args, **kwargs)
-        except LabError as error:
+        except (LabError, TimeoutError) as error:
             raise click.ClickException(str(error)) from error
 
     return guarded
@@ -54,14 +53,22 @@ def main(
     context: click.Context, name: str | None, subnet: str | None, replicas: int | None, families: str | None
 ) -> None:
     """A lab of real hosts and a real API server on this machine."""
+    if os.geteuid() != 0:
+        raise click.ClickException("labs belong to root: do this as root")
+    try:
+        context.obj = _config(name, subnet, replicas, families)
+    except (LabError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _config(name: str | None, subnet: str | None, replicas: int | None, families: str | None) -> LabConfig:
     base = lab_from_environment()
     wanted = name or base.name
     if wanted in labs.names() and subnet is None and replicas is None and families is None:
-        context.obj = labs.config_of(wanted)
-        return
+        return labs.config_of(wanted)
     count = len(base.hosts) - 1 if replicas is None else replicas
     kinds = [host.family for host in base.hosts] if families is None else families.split()
-    context.obj = lab_config(wanted, subnet or str(base.subnet), count, kinds)
+    return lab_config(wanted, subnet or str(base.subnet), count, kinds)
 
 
 @main.command()
@@ -72,14 +79,19 @@ def main(
 def up(config: LabConfig, hosts_only: bool, by_hand: bool) -> None:
     """Raise the lab and leave it up."""
     console = default_console()
+    ensure_host_tools(console)
+    labs.refuse_living(config)
+    if not hosts_only:
+        build_control_plane(console, with_node=False)
     lab = labs.up(config, keep=True, console=console)
     if by_hand:
         with console.step("making the cluster by hand"):
             make_by_hand(lab)
     plane = ControlPlane(config)
     if not hosts_only and not plane.running():
-        with console.step("starting etcd, kube-apiserver and kube-controller-manager"):
-            plane.start(keep=True)
+        plane.start(keep=True)
+    if not hosts_only:
+        plane.apply(ROOT / "crds")
     _how_to_go_on(config, console, None if hosts_only else plane)
 
 
@@ -88,9 +100,19 @@ def up(config: LabConfig, hosts_only: bool, by_hand: bool) -> None:
 @_plainly
 def down(config: LabConfig) -> None:
     """Take the lab away: hosts, API server, network."""
-    with default_console().step(f"taking lab {config.name} down"):
-        clean(config)
-        labs.down(config)
+    console = default_console()
+    if config.name in labs.names() or ControlPlane(config).directory.exists():
+        with console.step(f"taking lab {config.name} down"):
+            _take_away(config)
+        return
+    _take_away(config)  # what is left of one that was killed while it came up
+    others = [f"`{lab_config(name).make('lab-down')}`" for name in labs.names() if labs.is_kept(name)]
+    console.say(f"no lab {config.name} is up" + (f"; for another: {', '.join(others)}" if others else ""))
+
+
+def _take_away(config: LabConfig) -> None:
+    clean(config)
+    labs.down(config)
 
 
 @main.command()
@@ -105,12 +127,8 @@ def status() -> None:
             lab = labs.attach(name)
         except LabError:  # taken down this moment
             continue
-        table = Table(title=_title(lab.config), title_justify="left")
-        for heading in ("host", "address", "EL", "power", "redis", "sentinel", "firewalld"):
-            table.add_column(heading)
-        for row in lab.at_once(_row):
-            table.add_row(*row)
-        RichConsole().print(table)
+        heading = ("host", "address", "EL", "power", "redis", "sentinel", "firewalld")
+        print("\n".join([_title(lab.config), *(f"  {line}" for line in aligned([heading, *lab.at_once(_row)]))]))
 
 
 @main.command()
@@ -123,7 +141,9 @@ def shell(config: LabConfig, host: str, command: tuple[str, ...]) -> None:
     machine = _host(config, host)
     leader = machine.leader
     if leader is None:
-        raise LabError(f"{machine.name} is switched off: `python -m lab boot {machine.name}`")
+        raise LabError(
+            f"{machine.name} is switched off: `{config.make(f'lab-boot HOST={machine.name}')}` switches it on"
+        )
     spaces = ["-t", str(leader.pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd"]
     words = ["/bin/sh", "-c", " ".join(command)] if command else ["/bin/bash", "-l"]
     environment = ["/usr/bin/env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/root"]
@@ -202,11 +222,13 @@ def _title(config: LabConfig) -> str:
 
 
 def _how_to_go_on(config: LabConfig, console: Console, plane: ControlPlane | None) -> None:
-    for host in config.hosts:
-        console.say(f"  {host.name:16} {host.address}")
-    console.say(f"A shell on one: python -m lab --name {config.name} shell {config.hosts[0].name}")
+    lines = aligned([(host.name, host.address) for host in config.hosts])
     if plane is not None:
-        console.say(f"kubectl: export KUBECONFIG={plane.admin_kubeconfig}")
+        lines += [*hints.kubectl_ready(plane), "kubectl explain rsc.spec"]
+    console.say("== left running\n   " + "\n   ".join([*lines, *hints.lab_looks(config)]))
+    if plane is not None:
+        again = f"{config.make('lab-down')}, then make demo KEEP=1"
+        console.say(f"The resource is defined, and no operator runs; one does with: {again}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from lab.base import root_trees
-from lab.binaries import PACKAGES, binary
+from lab.binaries import CONTROL_PLANE, NODE, build_binaries
 from lab.console import Console
 from lab.families import FAMILIES
+from lab.golang import drop_build_files
 from lab.image import image_archive, pause_image
 from lab.iptables import iptables_services
 from lab.machine import ensure_host_tools
@@ -20,9 +21,15 @@ def build_all(console: Console) -> None:
         root_trees(family, console)
         repository(family, console)
     iptables_services(console)
-    for name in PACKAGES:
-        binary(name, console)
-    node_tools(console)
-    pause_image(console)
-    image_archive(console)
+    build_control_plane(console, with_node=True)
     console.say("all that labs are made of is there")
+
+
+def build_control_plane(console: Console, *, with_node: bool) -> None:
+    """Build what the cache lacks of the control plane, and of a node and the image that runs on it. Raises LabError."""
+    build_binaries((*CONTROL_PLANE, *NODE) if with_node else CONTROL_PLANE, console)
+    if with_node:
+        node_tools(console)
+        pause_image(console)
+        image_archive(console)
+    drop_build_files()

@@ -30,8 +30,8 @@ def cache_root() -> Path:
     return root
 
 
-def artefact(key: str, build: Callable[[Path], None], console: Console | None = None) -> Path:
-    """The directory `key` of the cache; `build(directory)` fills it the first time.
+def artefact(key: str, build: Callable[[Path], None], console: Console | None = None, what: str = "") -> Path:
+    """The directory `key` of the cache; `build(directory)` fills it the first time, which is told as `what`.
 
     `key` names content and version (`redis-3.2.6-el7-2`): other content needs another key. Several processes may ask
     at once, one builds and the others wait and say so. Raises what `build` raises, and keeps nothing of that attempt.
@@ -44,7 +44,7 @@ def artefact(key: str, build: Callable[[Path], None], console: Console | None = 
         return target
     with _locked(cache_root() / f".{key}.lock", f"{key}, which another process builds", console):
         if not target.is_dir():
-            _build(target, build, console)
+            _build(target, build, console, what or f"building {key}")
     return target
 
 
@@ -63,12 +63,12 @@ def _locked(path: Path, what: str, console: Console) -> Iterator[None]:
         lock.release()
 
 
-def _build(target: Path, build: Callable[[Path], None], console: Console) -> None:
+def _build(target: Path, build: Callable[[Path], None], console: Console, what: str) -> None:
     partial = target.with_name(f".{target.name}.partial")
     _remove_tree(partial)
     partial.mkdir(parents=True)
     try:
-        with console.step(f"building {target.name}"):
+        with console.step(what):
             build(partial)
     except BaseException:
         _remove_tree(partial)

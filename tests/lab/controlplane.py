@@ -113,7 +113,7 @@ class ControlPlane:
         try:
             self._guardian = None if keep else Guardian("lab.controlplane:take_down", self.config, self.claim)
             clusternet.bring_up(self.network)
-            with self.console.step(f"control plane of lab {self.config.name}"):
+            with self.console.step("starting etcd, kube-apiserver and kube-controller-manager"):
                 shutil.rmtree(self.directory, ignore_errors=True)
                 self.directory.mkdir(parents=True, mode=0o700)
                 self._identities()
@@ -186,7 +186,8 @@ class ControlPlane:
         """
         chosen = kubeconfig or self.admin_kubeconfig
         assert_lab(chosen)
-        command = [str(binary("kubectl", self.console)), f"--kubeconfig={chosen}", *arguments]
+        cache = self.directory / "kubectl"  # not in the home of who runs it
+        command = [str(binary("kubectl", self.console)), f"--kubeconfig={chosen}", f"--cache-dir={cache}", *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

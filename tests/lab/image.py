@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.base import debian_mirror
-from lab.binaries import MODULE, go_build, go_command
 from lab.cache import artefact, cache_root
 from lab.console import Console, default_console
+from lab.golang import MODULE, go_build, go_command
 from lab.machine import LabError, ensure_host_tools, find, run
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def image_archive(console: Console | None = None) -> Path:
         )
         _export(IMAGE, directory / "image.tar")
 
-    path = artefact(key, build, console) / "image.tar"
+    path = artefact(key, build, console, "building the operator's image") / "image.tar"
     for older in cache_root().glob("operator-image-*"):
         if older.name != key:
             shutil.rmtree(older)

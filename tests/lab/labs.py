@@ -87,7 +87,7 @@ def up(config: LabConfig, *, keep: bool = False, boot: bool = True, console: Con
     console = console or default_console()
     ensure_host_tools(console)
     allow_many_watches()
-    _refuse_living(config.name)
+    refuse_living(config)
     down(config)
     lab = _assemble(config, console)
     token = uuid.uuid4().hex
@@ -163,11 +163,14 @@ def token_of(name: str) -> str:
     return str((_read_state(name) or {}).get("token", ""))
 
 
-def _refuse_living(name: str) -> None:
-    if is_kept(name):
-        raise LabError(f"lab {name} is up already: `python -m lab down --name {name}` takes it away")
-    if owner_alive(name):
-        raise LabError(f"lab {name} belongs to a process that runs: give this one another LAB_NAME and LAB_SUBNET")
+def refuse_living(config: LabConfig) -> None:
+    """Raises LabError where a lab of this name is up, which nobody may take over."""
+    if is_kept(config.name):
+        raise LabError(f"lab {config.name} is up already: `{config.make('lab-down')}` takes it away")
+    if owner_alive(config.name):
+        raise LabError(
+            f"lab {config.name} belongs to a process that runs: give this one another LAB_NAME and LAB_SUBNET"
+        )
 
 
 def _assemble(config: LabConfig, console: Console) -> Lab:

@@ -70,6 +70,10 @@ class LabConfig:
         """What the lab knows of itself, for `lab status` and `lab shell` of another process; gone with the lab."""
         return Path("/run/redis-sentinel-lab") / self.name
 
+    def make(self, words: str) -> str:
+        """`make WORDS` as it is typed for this lab: with its name where that is not the usual one."""
+        return f"make {words}" if self.name == lab_config().name else f"make {words} LAB_NAME={self.name}"
+
     def host(self, name: str) -> LabHost:
         """The host called `name`. Raises KeyError."""
         for host in self.hosts:

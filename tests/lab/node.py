@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from lab.binaries import binary
+from lab.binaries import NODE, binary
 from lab.cache import artefact, cache_root
 from lab.console import Console
 from lab.controlplane import ControlPlane
@@ -66,13 +66,13 @@ class Node:
 
         It ends with this process, unless its control plane was started to be kept. Raises LabError, TimeoutError.
         """
-        commands = {name: binary(name, self.plane.console) for name in ("kubelet", "kube-scheduler")}
+        commands = {name: binary(name, self.plane.console) for name in NODE}
         pause = pause_image(self.plane.console)
         self.stop()  # what a killed driver may have left
         if self.plane.claim is not None:
             self._guardian = Guardian("lab.node:clean", self.config, self.plane.claim)
         try:
-            with self.plane.console.step(f"node of lab {self.config.name}"):
+            with self.plane.console.step("starting containerd, kubelet and kube-scheduler", "the node to be ready"):
                 self._prepare()
                 self._containerd()
                 self.load(pause)
@@ -193,7 +193,7 @@ def node_tools(console: Console | None = None) -> Path:
             run(["dpkg-deb", "--extract", package, directory])
             package.unlink()
 
-    return artefact("node-tools-bookworm-1", build, console)
+    return artefact("node-tools-bookworm-1", build, console, "fetching containerd, runc and the network plugins")
 
 
 def _processes_naming(argument: str, program: str) -> Iterator[int]:

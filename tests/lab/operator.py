@@ -92,7 +92,7 @@ class OperatorProcess:
 
     def lines(self) -> list[dict[str, Any]]:
         """All log lines of all runs as data; a line that is no JSON is {"message": line}."""
-        return list(_parsed(self.log.read_text(errors="replace"))) if self.log.exists() else []
+        return list(parsed(self.log.read_text(errors="replace"))) if self.log.exists() else []
 
     def audit(self) -> list[dict[str, Any]]:
         """The audit lines: one for each change on a host."""
@@ -116,7 +116,8 @@ class OperatorProcess:
             time.sleep(0.1)
 
 
-def _parsed(text: str) -> Iterator[dict[str, Any]]:
+def parsed(text: str) -> Iterator[dict[str, Any]]:
+    """The lines of an operator's log as data; a line that is no JSON is {"message": line}."""
     for line in text.splitlines():
         try:
             found = json.loads(line)

@@ -24,4 +24,8 @@ policy=/usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive
 { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 ||
     { tail -n 30 "$log" >&2; refuse "apt-get could not install them; its last lines are above."; }
+# The package enables its sshd for the next boot of this machine, and the lab needs the program only.
+case " ${missing[*]} " in
+*" openssh-server "*) DPKG_MAINTSCRIPT_PACKAGE=openssh-server deb-systemd-helper disable ssh.service ;;
+esac
 echo "installed"

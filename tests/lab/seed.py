@@ -41,6 +41,11 @@ def seed_cluster(config: LabConfig) -> dict[str, Any]:
     return cluster
 
 
+def seed_fits(config: LabConfig) -> bool:
+    """Whether the files can be applied as they are: the lab has their hosts at their addresses."""
+    return seed_cluster(config) == _document("cluster.yaml")
+
+
 def _document(name: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((SEED / name).read_text())
     return document

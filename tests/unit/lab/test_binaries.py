@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
 
-from lab.binaries import artefact_key, binary
+from lab.binaries import NODE, artefact_key, binary, build_binaries
+from lab.console import console_on
+from lab.golang import drop_build_files
+from lab.machine import LabError
 
 
 @pytest.fixture
@@ -64,3 +69,40 @@ def test_what_kubebuilder_assets_lack_is_taken_from_elsewhere(
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     kept = keep(cached, "kube-controller-manager")
     assert binary("kube-controller-manager") == kept
+
+
+COMPILER = """#!/bin/sh
+[ "$1" = env ] && { echo go1.26.6; exit; }
+echo "go: downloading a module" >&2
+mkdir -p "$GOCACHE" "$GOMODCACHE/module" && touch "$GOCACHE/half" && chmod 0500 "$GOMODCACHE/module"
+env | grep -q "^HOME=.*" && [ "${GOPATH#"$HOME"/go}" = "$GOPATH" ] || exit 3
+for package; do :; done
+case $package in *kube-scheduler) echo "scheduler.go: no such thing" >&2; exit 1;; esac
+while [ "$1" != -o ]; do shift; done
+echo made > "$2"
+"""
+
+
+def test_each_build_is_a_step_and_a_failed_one_says_what_the_compiler_said(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(tmp_path / "bin", "go", "").write_text(COMPILER)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    keep(cached, "kubectl")
+    told = io.StringIO()
+    with pytest.raises(LabError, match=r"scheduler\.go: no such thing"):
+        build_binaries(("kubectl", *NODE), console_on(told))
+    assert re.sub(r"\d+\.\d s", "N s", told.getvalue()).splitlines() == [
+        "compiling kubelet (1 of 2) ...",
+        "compiling kubelet (1 of 2): done in N s",
+        "compiling kube-scheduler (2 of 2) ...",
+        "compiling kube-scheduler (2 of 2): failed after N s",
+    ]
+    assert (cached / artefact_key("kubelet") / "kubelet").read_text() == "made\n"
+
+    assert (cached / "go-builds").exists()
+    drop_build_files()
+    assert sorted(path.name for path in cached.iterdir() if not path.name.startswith(".")) == [
+        artefact_key("kubectl"),
+        artefact_key("kubelet"),
+    ]
