@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hosts.passes import OWNER, Passes, passes
-from hosts.test_steps import OF_THE_MACHINE, conf, redis, sentinel, until
+from hosts.stepping import OF_THE_MACHINE, conf, redis, sentinel, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.observe import untouched

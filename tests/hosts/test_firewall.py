@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 
 from hosts.passes import Passes, passes
+from hosts.stepping import OF_THE_MACHINE, until
 from hosts.test_observe import without
-from hosts.test_steps import OF_THE_MACHINE, until
 from lab.hosts import Host
 from lab.iptables import use_iptables
 from lab.labs import Lab

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 
@@ -11,11 +11,11 @@ import pytest
 
 from hosts.command_lines import watching_command_lines
 from hosts.passes import EPOCH, OWNER, Passes, passes, seed
+from hosts.stepping import BREAKS, OF_THE_MACHINE, conf, has, redis, sentinel, stat, step, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.observe import canary, untouched
 from lab.processes import wait_until
-from lab.resp import Resp
 from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, is_whole
 from redis_sentinel_operator.apply.executor import Guard
 from redis_sentinel_operator.conf import redis_conf
@@ -38,7 +38,6 @@ from redis_sentinel_operator.model.step import (
     RememberKeys,
     SentinelSet,
     StartUnit,
-    Step,
     TakeClaim,
     WriteDropIn,
     WriteSentinelConf,
@@ -46,8 +45,6 @@ from redis_sentinel_operator.model.step import (
 from redis_sentinel_operator.model.verdict import Confirmed
 
 pytestmark = pytest.mark.timeout(120)
-
-OF_THE_MACHINE = r"kernel: vm\."  # all labs share it, and a kubelet sets it
 
 
 @pytest.fixture(scope="module")
@@ -73,38 +70,6 @@ async def loop(whole: Lab) -> AsyncIterator[Passes]:
         assert each.bootstrap is not None
         each.bootstrap = replace(each.bootstrap, completed_at="2026-01-31T12:01:00Z")
         yield each
-
-
-def step(host: Host, action: Action) -> Step:
-    return Step(host.name, "a change", "a test", action, 0)
-
-
-def redis(host: Host, *words: str) -> object:
-    with Resp.to(host, 6379, password=PASSWORD) as link:
-        return link.call(*words)
-
-
-def sentinel(host: Host, *words: str) -> object:
-    with Resp.to(host, 26379) as link:
-        return link.call(*words)
-
-
-def has(host: Host, key: str, value: str) -> bool:
-    return redis(host, "GET", key) == value
-
-
-async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(true):  # noqa: ASYNC110 - a host tells nobody
-            await asyncio.sleep(0.1)
-
-
-def conf(host: Host) -> str:
-    return host.run("cat /etc/redis.conf").stdout
-
-
-def stat(host: Host, path: str) -> str:
-    return host.run(f"stat -c '%a %U:%G' {path}").stdout.strip()
 
 
 # -- the set-up
@@ -145,55 +110,6 @@ async def test_a_stop_shows_no_password_and_saves(loop: Passes, whole: Lab) -> N
 
 
 # -- drift, of every kind: broken by hand, planned, done, nothing left
-
-
-def close_ports(host: Host) -> None:
-    for where in ("", "--permanent "):
-        for port in (6379, 26379):
-            host.run(f"firewall-cmd -q {where}--remove-port={port}/tcp", check=False)
-
-
-def set_quorum(host: Host) -> None:
-    sentinel(host, "SENTINEL", "SET", MASTER_NAME, "quorum", "3", "parallel-syncs", "2")
-
-
-BREAKS: dict[str, tuple[Callable[[Host], object], list[str]]] = {
-    "a directive in the file": (
-        lambda host: host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf"),
-        ["set repl-timeout in /etc/redis.conf"],
-    ),
-    "a running value": (
-        lambda host: redis(host, "CONFIG", "SET", "repl-timeout", "59"),
-        ["set repl-timeout on the running redis"],
-    ),
-    "no masterauth": (
-        lambda host: (redis(host, "CONFIG", "SET", "masterauth", ""), redis(host, "CONFIG", "REWRITE")),
-        ["set masterauth on the running redis", "set masterauth in /etc/redis.conf"],
-    ),
-    "a disabled unit": (lambda host: host.run("systemctl disable -q redis"), ["enable redis.service"]),
-    "a stopped and disabled replica": (
-        lambda host: host.run("systemctl disable -q --now redis"),
-        ["start redis (redis.service)", "enable redis.service"],
-    ),
-    "a killed replica": (
-        lambda host: host.run("systemctl kill -s KILL redis; while systemctl -q is-active redis; do sleep 0.1; done"),
-        ["start redis (redis.service)"],
-    ),
-    "a stopped and disabled sentinel": (
-        lambda host: host.run("systemctl disable -q --now redis-sentinel"),
-        ["start sentinel (redis-sentinel.service)", "enable redis-sentinel.service"],
-    ),
-    "closed ports": (close_ports, ["open 6379/tcp, 26379/tcp in firewalld in zone public"]),
-    "a drop-in that is gone": (
-        lambda host: host.run(f"rm {EL7.redis_drop_in} && systemctl daemon-reload"),
-        [f"write {EL7.redis_drop_in}"],
-    ),
-    "the sentinel's settings": (set_quorum, ["set quorum, parallel-syncs on the sentinel"]),
-    "a file that all can read": (
-        lambda host: host.run("chmod 0644 /etc/redis.conf"),
-        ["give /etc/redis.conf to redis alone"],
-    ),
-}
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -1,28 +1,31 @@
-"""The board: what each thing that is found out does to status, and the one writer in virtual time."""
+"""The document, the master and the reports on the board."""
 
 from __future__ import annotations
 
-import asyncio
-import copy
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pytest
-import pytest_asyncio
+from dataclasses import replace
 
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced
-from redis_sentinel_operator.judge.health import JudgeContext, judge
-from redis_sentinel_operator.model.event import SentinelEvent
 from redis_sentinel_operator.model.fact import ClusterFacts, Known
 from redis_sentinel_operator.model.report import Report
-from redis_sentinel_operator.model.step import ConfigDrift, Plan, Refusal, StartUnit, Step
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, MasterRecord, Uncertain
+from redis_sentinel_operator.model.step import ConfigDrift, Plan, Refusal
+from redis_sentinel_operator.model.verdict import MasterRecord, Uncertain
+from unit.boarding import (
+    CALM,
+    DOWN,
+    NEW,
+    NO_MASTER,
+    OLD,
+    START,
+    SWITCHED,
+    WHOLE,
+    Clock,
+    Store,
+    condition,
+    healthy,
+    report,
+)
 from unit.judge.clusters import (
     ADDRESS,
-    OWNER,
     S1,
     S2,
     S3,
@@ -37,84 +40,7 @@ from unit.judge.clusters import (
     unreachable,
 )
 
-NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
-WHOLE = desired()
-OLD, NEW = Confirmed(M, ADDRESS[M], 6379, 0), Confirmed(S1, ADDRESS[S1], 6379, 1)
-CALM = {name: sentinel(M) for name in (S1, S2, S3)}
-DOWN = {name: sentinel(M, 0, "s_down", "o_down") for name in (S1, S2, S3)}
-SWITCHED = {name: sentinel(S1, 1) for name in (S1, S2, S3)}
-NO_MASTER = Uncertain("MasterStopped", "It does not run.", ADDRESS[M])
-START = Step(S1, "start redis.service", "it does not run", StartUnit("redis.service", 6379, False), 1)
-
-
-@dataclass
-class Store:
-    """What the board is given to write with: keeps each document, and fails as told."""
-
-    documents: list[Mapping[str, Any]] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
-    seconds: float = 0.0
-
-    async def write(self, document: Mapping[str, Any]) -> None:
-        taken = copy.deepcopy(dict(document))
-        await asyncio.sleep(self.seconds)
-        if self.failures:
-            raise self.failures.pop(0)
-        self.documents.append(taken)
-
-
-@dataclass
-class Clock:
-    """The time in UTC, moved by the test."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
-@pytest.fixture
-def board(store: Store, clock: Clock) -> Board:
-    return Board(WHOLE.ref, {}, store.write, clock)
-
-
-@pytest_asyncio.fixture
-async def writing(board: Board, store: Store) -> AsyncIterator[asyncio.Task[None]]:
-    """The writer runs and has stored the board's first document; the store is empty again."""
-    task = asyncio.create_task(board.run())
-    await board.flush()
-    store.documents.clear()
-    yield task
-    task.cancel()
-    await asyncio.wait({task})
-
-
-def report(read: ClusterFacts, plan: Plan | None = None, generation: int = 1, **changes: Any) -> Report:
-    verdict = judge(changes.pop("desired", WHOLE), read, None, JudgeContext(OWNER, None))
-    return Report(generation, read, verdict, plan or Plan(), (), "all is as declared", changes.pop("refusal", None))
-
-
-def condition(board: Board, kind: str) -> Mapping[str, Any]:
-    return next(each for each in board.document()["conditions"] if each["type"] == kind)
-
-
-def healthy(board: Board) -> Board:
-    board.confirm(OLD, CALM, WHOLE)
-    board.report(report(running()), WHOLE)
-    return board
-
-
-# ---- the document ----------------------------------------------------------------------------------------------------
+# -- the document
 
 
 def test_a_new_resource_is_answered_at_once(board: Board) -> None:
@@ -194,7 +120,7 @@ def test_fields_of_a_later_version_do_not_break_it(store: Store, clock: Clock) -
     assert healthy(board).document()["phase"] == "Healthy"
 
 
-# ---- the master ------------------------------------------------------------------------------------------------------
+# -- the master
 
 
 def test_a_fresh_confirm_of_the_same_master_changes_nothing(board: Board, clock: Clock) -> None:
@@ -338,7 +264,7 @@ def test_before_the_first_pass_only_the_master_is_said_anew(board: Board, clock:
     assert again.document()["phase"] == "Healthy"
 
 
-# ---- reports ---------------------------------------------------------------------------------------------------------
+# -- reports
 
 
 def test_the_generation_is_observed_when_nothing_is_left_to_do(board: Board) -> None:
@@ -456,170 +382,3 @@ def test_members_are_those_that_were_once_whole_together(board: Board) -> None:
     refusal = Refusal("ConfigInSync", "NotSupportedYet", "A host was removed.")
     board.report(report(running(), refusal=refusal, desired=fewer), fewer)
     assert board.members == ADDRESS
-
-
-# ---- bootstrap, acts, events, deletion -------------------------------------------------------------------------------
-
-
-def test_the_bootstrap_is_kept(board: Board, clock: Clock, store: Store) -> None:
-    board.begin_bootstrap("b1", M)
-    assert board.bootstrap == BootstrapRecord("b1", M, "2026-01-31T12:00:00Z")
-    clock.seconds = 8
-    again = Board(WHOLE.ref, board.document(), store.write, clock)
-    again.complete_bootstrap()
-    done = BootstrapRecord("b1", M, "2026-01-31T12:00:00Z", "2026-01-31T12:00:08Z")
-    assert again.bootstrap == done
-    clock.seconds = 9
-    again.complete_bootstrap()
-    assert again.bootstrap == done
-
-
-def test_acts_are_answered_once_and_the_last_ten_are_kept(board: Board) -> None:
-    for minute in range(12):
-        board.act("adopt-claim", "-", f"2026-01-31T12:{minute:02d}:00Z", "Done", "It was done.")
-    acts = board.document()["acts"]
-    assert [act["at"] for act in acts] == [f"2026-01-31T12:{minute:02d}:00Z" for minute in range(2, 12)]
-    assert "2026-01-31T12:00:00Z" in board.answered
-
-
-def test_an_act_that_is_no_act_is_answered_with_a_time_that_the_api_takes(board: Board, store: Store) -> None:
-    board.act("", "", "please do something", "Refused", "Write it as ...")
-    assert board.document()["acts"] == [
-        {
-            "verb": "unknown",
-            "arg": "please do something",
-            "at": "2026-01-31T12:00:00Z",
-            "result": "Refused",
-            "message": "Write it as ...",
-        }
-    ]
-    assert "please do something" in Board(WHOLE.ref, board.document(), store.write, Clock()).answered
-
-
-def test_a_failover_is_one_entry_with_the_time_of_its_publication(board: Board, clock: Clock) -> None:
-    healthy(board)
-    old, new = f"master {'redis-cluster'} {ADDRESS[M]} 6379", f"{ADDRESS[S1]}:6379 {ADDRESS[S1]} 6379"
-    at = NOON.timestamp() + 10
-    told = [
-        (0.0, "+sdown", old),
-        (0.1, "+odown", f"{old} #quorum 2/2"),
-        (0.2, "+elected-leader", old),
-        (1.2, "+promoted-slave", f"slave {new} @ redis-cluster {ADDRESS[M]} 6379"),
-        (1.4, "+switch-master", f"redis-cluster {ADDRESS[M]} 6379 {ADDRESS[S1]} 6379"),
-    ]
-    for later, channel, payload in told:
-        for host in (S1, S2, S3):
-            board.event(SentinelEvent(host, at + later, channel, payload, "redis-cluster"), WHOLE)
-    clock.seconds = 12.345
-    board.confirm(NEW, SWITCHED)
-    (entry,) = board.document()["failovers"]
-    assert (entry["from"], entry["to"], entry["cause"]) == (M, S1, "Failure")
-    assert entry["published"] == "2026-01-31T12:00:12.345Z"
-    assert board.document()["master"]["since"] == "2026-01-31T12:00:11Z"
-    again = Board(WHOLE.ref, board.document(), Store().write, clock)
-    assert again.document() == board.document()
-
-
-def test_a_master_that_sentinels_suspect_for_a_moment_is_no_failover(board: Board) -> None:
-    healthy(board)
-    before = board.document()
-    for channel in ("+sdown", "-sdown"):
-        payload = f"master redis-cluster {ADDRESS[M]} 6379"
-        board.event(SentinelEvent(S1, NOON.timestamp(), channel, payload, "redis-cluster"), WHOLE)
-        assert board.document() == before
-
-
-def test_a_switch_that_is_told_after_it_was_seen_bears_the_time_of_its_publication(board: Board, clock: Clock) -> None:
-    healthy(board)
-    clock.seconds = 10
-    board.confirm(NEW, SWITCHED)
-    assert "failovers" not in board.document()
-    payload = f"redis-cluster {ADDRESS[M]} 6379 {ADDRESS[S1]} 6379"
-    board.event(SentinelEvent(S2, NOON.timestamp() + 10.1, "+switch-master", payload, "redis-cluster"), WHOLE)
-    (entry,) = board.document()["failovers"]
-    assert (entry["from"], entry["to"], entry["published"]) == (M, S1, "2026-01-31T12:00:10.000Z")
-
-
-def test_deleting(board: Board) -> None:
-    healthy(board).deleting()
-    assert board.document()["phase"] == "Deleting"
-    assert condition(board, "Ready")["status"] == "False"
-
-
-# ---- the writer, in virtual time -------------------------------------------------------------------------------------
-
-
-@pytest.mark.looptime
-async def test_the_latest_wins_and_the_document_is_whole(board: Board, store: Store, writing: object) -> None:
-    store.seconds = 1.0
-    healthy(board)
-    await asyncio.sleep(0.5)  # the first write goes on
-    for epoch in range(1, 6):
-        board.confirm(replace(NEW, config_epoch=epoch), SWITCHED)
-    await board.flush()
-    assert [each["master"]["configEpoch"] for each in store.documents] == [0, 5]
-    assert store.documents[-1] == board.document()
-
-
-@pytest.mark.looptime
-async def test_equal_documents_are_not_written(board: Board, store: Store, writing: object) -> None:
-    healthy(board)
-    await board.flush()
-    for _ in range(20):
-        healthy(board)
-        await board.flush()
-        await asyncio.sleep(10)
-    assert len(store.documents) == 1
-
-
-@pytest.mark.looptime
-async def test_a_failed_write_is_repeated_with_the_latest(
-    board: Board, store: Store, writing: object, looptime: Any
-) -> None:
-    store.failures = [ApiUnavailable("503"), ApiUnavailable("503"), TimeoutError("no answer"), ValueError("a mistake")]
-    healthy(board)
-    await asyncio.sleep(0.3)
-    board.confirm(NEW, SWITCHED)
-    await board.flush()
-    assert [each["master"]["host"] for each in store.documents] == [S1]
-    assert looptime == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
-
-
-@pytest.mark.looptime
-async def test_a_write_that_failed_and_arrived_is_repaired(board: Board, store: Store, writing: object) -> None:
-    """A document, another that fails (but may be stored), and back to the first: it must be written again."""
-    healthy(board)
-    await board.flush()
-    store.failures = [ApiUnavailable("the connection broke after the request")]
-    board.report(report(running(), Plan(waiting=("redis waits",))), WHOLE)
-    await asyncio.sleep(0.1)
-    healthy(board)
-    await board.flush()
-    assert store.documents == [board.document(), board.document()]
-
-
-@pytest.mark.looptime
-async def test_an_object_that_was_replaced_ends_the_writer_and_every_flush(
-    board: Board, store: Store, writing: asyncio.Task[None]
-) -> None:
-    store.failures = [ObjectReplaced("another uid")]
-    board.begin_bootstrap("b1", M)
-    with pytest.raises(ObjectReplaced):
-        await board.flush()
-    with pytest.raises(ObjectReplaced):
-        await writing
-    board.complete_bootstrap()
-    with pytest.raises(ObjectReplaced):
-        await board.flush()
-    assert store.documents == []
-
-
-@pytest.mark.looptime
-async def test_flush_waits_for_the_bootstrap_record(board: Board, store: Store, writing: object, looptime: Any) -> None:
-    store.seconds = 2.0
-    healthy(board)
-    await asyncio.sleep(1.0)  # this document is being written
-    board.begin_bootstrap("b1", M)
-    await board.flush()
-    assert looptime == pytest.approx(4.0)
-    assert store.documents[-1]["bootstrap"]["id"] == "b1"

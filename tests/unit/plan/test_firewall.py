@@ -24,7 +24,7 @@ from redis_sentinel_operator.model.step import EditFirewalld, FillChain, Plan, S
 from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.plan.order import plan
 from unit.conf.test_firewall import DEFAULT, SHIPPED
-from unit.plan.test_alive import ALIVE, alive
+from unit.plan.living import ALIVE, alive
 from unit.plan.world import ADDRESS, DONE, S1, S2, S3, M, carried_out, cluster, desired, verdict
 
 PLAIN = frozenset({"6379/tcp", "26379/tcp"})

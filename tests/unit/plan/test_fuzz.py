@@ -30,7 +30,7 @@ from redis_sentinel_operator.observe import probe, redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.plan.order import plan
 from unit.observe.test_answers import answers
-from unit.plan.test_alive import RUNNING, alive
+from unit.plan.living import RUNNING, alive
 from unit.plan.world import ADDRESS, CONFIG, DONE, NAME, OWNER, PASSWORD, S1, SHIPPED, M, cluster, desired
 
 pytestmark = pytest.mark.timeout(180)

@@ -13,7 +13,7 @@ from redis_sentinel_operator.model.fact import FileFacts, HostFacts, Known, OsFa
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import InstallPackage, LockPackage, Plan
 from redis_sentinel_operator.plan.order import plan
-from unit.plan.test_alive import ALIVE, alive
+from unit.plan.living import ALIVE, alive
 from unit.plan.test_bootstrap import SETTING_UP
 from unit.plan.world import CONTEXT, DONE, S1, M, bare, claimed, cluster, desired
 

@@ -1,0 +1,98 @@
+"""Steps by hand, and what can be broken on a host so that a step mends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lab.hosts import Host
+from lab.resp import Resp
+from lab.seedcluster import MASTER_NAME, PASSWORD
+from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.model.step import (
+    Action,
+    Step,
+)
+
+OF_THE_MACHINE = r"kernel: vm\."  # all labs share it, and a kubelet sets it
+
+
+def step(host: Host, action: Action) -> Step:
+    return Step(host.name, "a change", "a test", action, 0)
+
+
+def redis(host: Host, *words: str) -> object:
+    with Resp.to(host, 6379, password=PASSWORD) as link:
+        return link.call(*words)
+
+
+def sentinel(host: Host, *words: str) -> object:
+    with Resp.to(host, 26379) as link:
+        return link.call(*words)
+
+
+def has(host: Host, key: str, value: str) -> bool:
+    return redis(host, "GET", key) == value
+
+
+async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(true):  # noqa: ASYNC110 - a host tells nobody
+            await asyncio.sleep(0.1)
+
+
+def conf(host: Host) -> str:
+    return host.run("cat /etc/redis.conf").stdout
+
+
+def stat(host: Host, path: str) -> str:
+    return host.run(f"stat -c '%a %U:%G' {path}").stdout.strip()
+
+
+def close_ports(host: Host) -> None:
+    for where in ("", "--permanent "):
+        for port in (6379, 26379):
+            host.run(f"firewall-cmd -q {where}--remove-port={port}/tcp", check=False)
+
+
+def set_quorum(host: Host) -> None:
+    sentinel(host, "SENTINEL", "SET", MASTER_NAME, "quorum", "3", "parallel-syncs", "2")
+
+
+BREAKS: dict[str, tuple[Callable[[Host], object], list[str]]] = {
+    "a directive in the file": (
+        lambda host: host.run("sed -i 's/^repl-timeout .*/repl-timeout 59/' /etc/redis.conf"),
+        ["set repl-timeout in /etc/redis.conf"],
+    ),
+    "a running value": (
+        lambda host: redis(host, "CONFIG", "SET", "repl-timeout", "59"),
+        ["set repl-timeout on the running redis"],
+    ),
+    "no masterauth": (
+        lambda host: (redis(host, "CONFIG", "SET", "masterauth", ""), redis(host, "CONFIG", "REWRITE")),
+        ["set masterauth on the running redis", "set masterauth in /etc/redis.conf"],
+    ),
+    "a disabled unit": (lambda host: host.run("systemctl disable -q redis"), ["enable redis.service"]),
+    "a stopped and disabled replica": (
+        lambda host: host.run("systemctl disable -q --now redis"),
+        ["start redis (redis.service)", "enable redis.service"],
+    ),
+    "a killed replica": (
+        lambda host: host.run("systemctl kill -s KILL redis; while systemctl -q is-active redis; do sleep 0.1; done"),
+        ["start redis (redis.service)"],
+    ),
+    "a stopped and disabled sentinel": (
+        lambda host: host.run("systemctl disable -q --now redis-sentinel"),
+        ["start sentinel (redis-sentinel.service)", "enable redis-sentinel.service"],
+    ),
+    "closed ports": (close_ports, ["open 6379/tcp, 26379/tcp in firewalld in zone public"]),
+    "a drop-in that is gone": (
+        lambda host: host.run(f"rm {EL7.redis_drop_in} && systemctl daemon-reload"),
+        [f"write {EL7.redis_drop_in}"],
+    ),
+    "the sentinel's settings": (set_quorum, ["set quorum, parallel-syncs on the sentinel"]),
+    "a file that all can read": (
+        lambda host: host.run("chmod 0644 /etc/redis.conf"),
+        ["give /etc/redis.conf to redis alone"],
+    ),
+}
