@@ -88,11 +88,12 @@ def spawn(
 
 
 def reap(pid: int) -> None:
-    """Collect a child that has ended, so that no zombie stays; another's process is none of our business."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+    """Collect a child that has ended, so that no zombie stays; another's process is none of our business.
+
+    A process shows as a zombie while other threads of it still end, and what it holds is free only after them.
+    """
+    with suppress(ChildProcessError):
+        wait_until(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0), 10.0)
 
 
 def process(pid: int) -> Process:
