@@ -106,12 +106,17 @@ def test_a_host_that_boots_is_followed(cluster: HandMade, lab_hosts: Lab) -> Non
         host.power_cut()
         host.boot()
         seen.follow()
-        assert wait_until(lambda: _accepts(host, 26379), 30.0), "its sentinel did not come up"
+        assert wait_until(lambda: _accepts(host, 26379), 30.0), _why_not(host)
         with tunnel(lab_hosts, host, 26379) as client:
             assert say(client, "SENTINEL", "FLUSHCONFIG") == b"+OK\r\n"
             assert client.stdin
             client.stdin.close()
         assert [one.words for one in seen.role_commands()] == [("SENTINEL", "FLUSHCONFIG")]
+
+
+def _why_not(host: Host) -> str:
+    said = "systemctl --no-pager -l status redis-sentinel; tail -n 20 /var/log/redis/sentinel.log"
+    return host.run(said, check=False).stdout
 
 
 def _accepts(host: Host, port: int) -> bool:

@@ -44,7 +44,10 @@ def make_by_hand(
 
 def is_whole(made: HandMade) -> bool:
     """Whether every replica is online and every sentinel knows all replicas and all other sentinels."""
-    return not _complaints(made)
+    try:
+        return not _complaints(made)
+    except OSError:  # a server that was started a moment ago does not listen yet
+        return False
 
 
 def _complaints(made: HandMade) -> list[str]:
@@ -85,8 +88,8 @@ def _redis(host: Host, made: HandMade, release: str) -> None:
 
 def _sentinel(host: Host, made: HandMade) -> None:
     name, address = made.name, made.master.address
-    text = (
-        f"port 26379\nbind {host.address} 127.0.0.1\ndir /tmp\nlogfile /var/log/redis/sentinel.log\n"
+    text = (  # bound to its own address it would not start at a boot that gives it that address a moment later
+        "port 26379\nbind 0.0.0.0\ndir /tmp\nlogfile /var/log/redis/sentinel.log\n"
         f"sentinel monitor {name} {address} 6379 {made.quorum}\n"
         f"sentinel down-after-milliseconds {name} 5000\nsentinel failover-timeout {name} 10000\n"
         f"sentinel auth-pass {name} {made.password}\n"
