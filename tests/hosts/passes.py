@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from lab.labs import Lab
-from lab.seedcluster import MASTER_NAME, PASSWORD
+from lab.processes import wait_until
+from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, is_whole
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.connect import Credentials
 from redis_sentinel_operator.connect.bastion import Bastions
@@ -132,6 +133,31 @@ class Passes:
 
     def _context(self, adopt: bool) -> PlanContext:
         return PlanContext(self.guard.owner, self.bootstrap, adopt)
+
+
+def set_up(lab: Lab) -> None:
+    """Make the seed's cluster on the hosts of a lab as they are: passes until nothing is left to plan."""
+
+    async def until_settled() -> None:
+        async with passes(lab) as loop:
+            await loop.until_settled()
+
+    asyncio.run(until_settled())
+
+
+def find_each_other(lab: Lab) -> bool:
+    """Wait until all sentinels of the seed's cluster know each other and every replica is online; whether it came."""
+    made = HandMade(lab.master01, lab.replicas, lab.replicas, MASTER_NAME, 2, PASSWORD)
+    return wait_until(lambda: is_whole(made), 30.0, 0.2)
+
+
+@asynccontextmanager
+async def settled_passes(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
+    """An operator's loop over a whole cluster, whose bootstrap is over."""
+    async with passes(lab, **changes) as loop:
+        assert loop.bootstrap is not None
+        loop.bootstrap = replace(loop.bootstrap, completed_at="2026-01-31T12:01:00Z")
+        yield loop
 
 
 @asynccontextmanager

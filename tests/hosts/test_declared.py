@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import pytest
 
-from hosts.passes import OWNER, Passes, passes
+from hosts.passes import OWNER, Passes, find_each_other, set_up, settled_passes
 from hosts.stepping import OF_THE_MACHINE, conf, redis, sentinel, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.observe import untouched
 from lab.processes import wait_until
-from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, is_whole
+from lab.seedcluster import MASTER_NAME
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.values import same
 from redis_sentinel_operator.model.fact import KeyRecord, Known
@@ -53,13 +52,8 @@ def whole(lab_hosts: Lab) -> Lab:
     """The seed's cluster with data in it."""
     lab_hosts.reset()
 
-    async def set_up() -> None:
-        async with passes(lab_hosts) as loop:
-            await loop.until_settled()
-
-    asyncio.run(set_up())
-    made = HandMade(lab_hosts.master01, lab_hosts.replicas, lab_hosts.replicas, MASTER_NAME, 2, PASSWORD)
-    assert wait_until(lambda: is_whole(made), 30.0, 0.2), "the sentinels did not find each other"
+    set_up(lab_hosts)
+    assert find_each_other(lab_hosts), "the sentinels did not find each other"
     redis(lab_hosts.master01, "EVAL", f"for i = 1, {KEYS} do redis.call('SET', 'key' .. i, i) end", "0")
     assert wait_until(lambda: all(keys(host) == KEYS for host in lab_hosts.hosts), 20.0, 0.1)
     return lab_hosts
@@ -67,9 +61,7 @@ def whole(lab_hosts: Lab) -> Lab:
 
 @pytest.fixture
 async def loop(whole: Lab) -> AsyncIterator[Passes]:
-    async with passes(whole) as each:
-        assert each.bootstrap is not None
-        each.bootstrap = replace(each.bootstrap, completed_at="2026-01-31T12:01:00Z")
+    async with settled_passes(whole) as each:
         yield each
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from hosts.passes import Passes, passes
+from hosts.passes import set_up, settled_passes
 from hosts.stepping import OF_THE_MACHINE, until
 from hosts.test_observe import without
 from lab.hosts import Host
@@ -34,29 +32,16 @@ def installed(lab_hosts: Lab) -> Lab:
     lab_hosts.reset()
     use_iptables(lab_hosts.replicas[0])
 
-    async def set_up() -> None:
-        async with passes(lab_hosts) as loop:
-            await loop.until_settled()
-
-    asyncio.run(set_up())
+    set_up(lab_hosts)
     return lab_hosts
 
 
 @pytest.fixture
 async def whole(installed: Lab) -> Lab:
     """The cluster with its ports open to anybody, whatever the test before left."""
-    async with declared(installed) as loop:
+    async with settled_passes(installed) as loop:
         await loop.until_settled()
     return installed
-
-
-@asynccontextmanager
-async def declared(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
-    """An operator's loop over the whole cluster with another spec.firewall."""
-    async with passes(lab, **changes) as loop:
-        assert loop.bootstrap is not None
-        loop.bootstrap = replace(loop.bootstrap, completed_at="2026-01-31T12:01:00Z")
-        yield loop
 
 
 def connects(target: Host, port: int, *, by: str = "") -> bool:
@@ -124,7 +109,7 @@ async def test_clients_and_peers_only_now_after_a_reload_and_after_a_reboot(whol
     target = whole.replicas[1]
     before = rules(target), rules(target, "--permanent")
     assert who_reaches(whole, target) == wide(whole, target)
-    async with declared(whole, clients=(f"{whole.config.client_address}/32",)) as loop:
+    async with settled_passes(whole, clients=(f"{whole.config.client_address}/32",)) as loop:
         done = [each.step.what for each in await loop.until_settled() if each.step.host == target.name]
         assert [what.split(" to ")[0] for what in done] == [
             "open 6379/tcp",
@@ -138,10 +123,10 @@ async def test_clients_and_peers_only_now_after_a_reload_and_after_a_reboot(whol
         await reboot(target)
         assert who_reaches(whole, target) == narrow(whole, target)
         await loop.until_settled()
-    async with declared(whole, clients=()) as loop:
+    async with settled_passes(whole, clients=()) as loop:
         assert len([each for each in await loop.until_settled() if each.step.host == target.name]) == 1
         assert who_reaches(whole, target) == narrow(whole, target, client=False)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
     assert who_reaches(whole, target) == wide(whole, target)
     assert (rules(target), rules(target, "--permanent")) == before
@@ -157,7 +142,7 @@ async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab
     target = whole.replicas[1]
     target.run("firewall-cmd -q --add-port=6000-7000/tcp; firewall-cmd -q --permanent --add-service=redis")
     target.run(f"sed -i '/permanent .* 6379.tcp/d' {NOTED}")  # as if a person had opened that
-    async with declared(whole, clients=()) as loop:
+    async with settled_passes(whole, clients=()) as loop:
         await loop.until_settled()
         finding = (await loop.read()).verdict.preflight
         assert (finding.ok, finding.reason) == (False, "FirewallWider")
@@ -166,7 +151,7 @@ async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab
         assert target.run("firewall-cmd --list-ports").stdout.split() == ["6000-7000/tcp"]  # not split by us
         assert connects(target, REDIS)
         assert not connects(target, SENTINEL)
-    async with declared(whole, clients=(), firewall_exclusive=True) as loop:
+    async with settled_passes(whole, clients=(), firewall_exclusive=True) as loop:
         done = [each.step for each in await loop.until_settled() if each.step.host == target.name]
         assert [(each.what, each.why) for each in done] == [
             (
@@ -178,7 +163,7 @@ async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab
         target.run("firewall-cmd -q --remove-port=6000-7000/tcp")
         assert (await loop.read()).verdict.preflight.ok
         assert who_reaches(whole, target) == narrow(whole, target, client=False)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
 
 
@@ -186,7 +171,7 @@ async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab
 async def test_a_change_that_was_cut_is_finished_and_nothing_of_ours_is_left(whole: Lab, after: int) -> None:
     target = whole.replicas[2]
     before = rules(target), rules(target, "--permanent")
-    async with declared(whole, clients=()) as loop:
+    async with settled_passes(whole, clients=()) as loop:
         opens, closes = [each.action for each in (await loop.read()).todo.steps if each.host == target.name]
         assert isinstance(opens, EditFirewalld)
         assert isinstance(closes, EditFirewalld)
@@ -199,7 +184,7 @@ async def test_a_change_that_was_cut_is_finished_and_nothing_of_ours_is_left(who
             assert (await loop.do(replace(mine, action=action))).ok
         await loop.until_settled()
         assert who_reaches(whole, target) == narrow(whole, target, client=False)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
     assert (rules(target), rules(target, "--permanent")) == before
 
@@ -208,10 +193,10 @@ async def test_firewallds_own_client_does_it_where_the_bus_does_not(whole: Lab) 
     target = whole.replicas[2]
     before = rules(target), rules(target, "--permanent")
     with without(target, "busctl"):
-        async with declared(whole, clients=()) as loop:
+        async with settled_passes(whole, clients=()) as loop:
             await loop.until_settled()
         assert who_reaches(whole, target) == narrow(whole, target, client=False)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
     assert (rules(target), rules(target, "--permanent")) == before
 
@@ -220,7 +205,7 @@ async def test_what_was_opened_in_a_zone_that_is_gone_is_forgotten(whole: Lab) -
     target = whole.replicas[2]
     lines = "permanent gone 6379/tcp\nruntime gone 6379/tcp\n"
     target.run(f"cat >>{NOTED}", stdin=lines)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         (step,) = [each.step for each in await loop.until_settled()]
     assert step.what == "close 6379/tcp in firewalld in zone gone"
     assert "gone" not in target.run(f"cat {NOTED}").stdout
@@ -231,7 +216,7 @@ async def test_a_zone_that_takes_over_the_interface_gets_the_rules_and_the_other
     change = "firewall-cmd -q --zone={0} --change-interface=host0"
     move = f"{change}; {change} --permanent"
     target.run(move.format("internal"))
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
         assert "6379/tcp" in target.run("firewall-cmd --zone=internal --list-ports").stdout
         assert target.run("firewall-cmd --zone=public --list-ports").stdout.strip() == ""
@@ -243,7 +228,7 @@ async def test_a_zone_that_takes_over_the_interface_gets_the_rules_and_the_other
 
 
 async def test_to_look_changes_nothing(whole: Lab) -> None:
-    async with declared(whole, clients=(), management="Observe") as loop:
+    async with settled_passes(whole, clients=(), management="Observe") as loop:
         await loop.read()
         with untouched(*whole.replicas[:2], but=OF_THE_MACHINE):
             todo = (await loop.read()).todo
@@ -265,7 +250,7 @@ async def test_iptables_lets_in_peers_and_clients_now_after_a_restart_and_after_
     target = whole.replicas[0]
     shipped = (whole.replicas[0].root / "etc/sysconfig/iptables").read_text().splitlines()
     assert who_reaches(whole, target) == wide(whole, target)
-    async with declared(whole, clients=(f"{whole.config.client_address}/32",)) as loop:
+    async with settled_passes(whole, clients=(f"{whole.config.client_address}/32",)) as loop:
         await loop.until_settled()
         assert who_reaches(whole, target) == narrow(whole, target)
         target.run("systemctl restart iptables")
@@ -276,7 +261,7 @@ async def test_iptables_lets_in_peers_and_clients_now_after_a_restart_and_after_
         await loop.until_settled()
         assert of_others(saved(target)) == of_others(shipped)
         assert target.run("stat -c '%a %U:%G' /etc/sysconfig/iptables").stdout.strip() == "600 root:root"
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
     assert who_reaches(whole, target) == wide(whole, target)
     assert of_others(saved(target)) == of_others(shipped)
@@ -286,20 +271,20 @@ async def test_iptables_rules_of_others_are_told_and_overruled_only_exclusively(
     target = whole.replicas[0]
     target.run("iptables -w -I INPUT 1 -p tcp --dport 6379 -j ACCEPT")
     before = of_others(target.run("iptables -w -S").stdout.splitlines())
-    async with declared(whole, clients=()) as loop:
+    async with settled_passes(whole, clients=()) as loop:
         await loop.until_settled()
         finding = (await loop.read()).verdict.preflight
         assert (finding.ok, finding.reason) == (False, "FirewallWider")
         assert f"{target.name}: iptables has `-A INPUT -p tcp -m tcp --dport 6379 -j ACCEPT`" in finding.message
         assert connects(target, REDIS)
-    async with declared(whole, clients=(), firewall_exclusive=True) as loop:
+    async with settled_passes(whole, clients=(), firewall_exclusive=True) as loop:
         await loop.until_settled()
         assert (await loop.read()).verdict.preflight.ok
         assert who_reaches(whole, target) == narrow(whole, target, client=False)
         assert reaches(target, target, REDIS)
         assert of_others(target.run("iptables -w -S").stdout.splitlines()) == before
     target.run("iptables -w -D INPUT -p tcp --dport 6379 -j ACCEPT")
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         await loop.until_settled()
 
 
@@ -311,7 +296,7 @@ async def test_a_chain_that_others_cut_off_is_put_back(whole: Lab, broken: str) 
     if " -A " in broken:  # behind the rule that denies everything
         target.run(f"iptables -w -D INPUT -p tcp -j {CHAIN}")
     target.run(f"{broken} {CHAIN}")
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         (step,) = [each.step for each in await loop.until_settled()]
         assert step.what == f"open 6379/tcp, 26379/tcp in iptables (chain {CHAIN})"
     assert who_reaches(whole, target) == wide(whole, target)
@@ -323,7 +308,7 @@ async def test_a_file_that_iptables_cannot_read_is_not_made_worse(whole: Lab) ->
     good = "\n".join(saved(target)) + "\n"
     target.run(f"sed -i -e '/{CHAIN}/d' -e 's/^-A INPUT -i lo .*/-A INPUT --nonsense/' /etc/sysconfig/iptables")
     before = saved(target)
-    async with declared(whole) as loop:
+    async with settled_passes(whole) as loop:
         _, (result,) = await loop.once()
         assert not result.ok
         assert "iptables-restore --test refuses the new text" in result.message

@@ -10,13 +10,12 @@ from functools import partial
 import pytest
 
 from hosts.command_lines import watching_command_lines
-from hosts.passes import EPOCH, OWNER, Passes, passes, seed
+from hosts.passes import EPOCH, OWNER, Passes, find_each_other, passes, seed, set_up, settled_passes
 from hosts.stepping import BREAKS, OF_THE_MACHINE, conf, has, redis, sentinel, stat, step, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.observe import canary, untouched
-from lab.processes import wait_until
-from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, is_whole
+from lab.seedcluster import MASTER_NAME, PASSWORD
 from redis_sentinel_operator.apply.executor import Guard
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import sha256
@@ -52,23 +51,16 @@ def whole(lab_hosts: Lab) -> Lab:
     """The seed's cluster, set up by the steps themselves; every test leaves it whole."""
     lab_hosts.reset()
 
-    async def set_up() -> None:
-        async with passes(lab_hosts) as loop:
-            await loop.until_settled()
-
     with canary(PASSWORD, lab_hosts):
-        asyncio.run(set_up())
-    made = HandMade(lab_hosts.master01, lab_hosts.replicas, lab_hosts.replicas, MASTER_NAME, 2, PASSWORD)
-    assert wait_until(lambda: is_whole(made), 30.0, 0.2), "the sentinels did not find each other"
+        set_up(lab_hosts)
+    assert find_each_other(lab_hosts), "the sentinels did not find each other"
     return lab_hosts
 
 
 @pytest.fixture
 async def loop(whole: Lab) -> AsyncIterator[Passes]:
     """An operator's loop over the whole cluster, whose bootstrap is over."""
-    async with passes(whole) as each:
-        assert each.bootstrap is not None
-        each.bootstrap = replace(each.bootstrap, completed_at="2026-01-31T12:01:00Z")
+    async with settled_passes(whole) as each:
         yield each
 
 

@@ -24,14 +24,14 @@ def interrupted_bootstrap(desired: Desired, traces: Sequence[Trace], owner: str)
     if len(marks) != 1:
         return None
     [(bootstrap_id, first)] = marks
-    name = next((host.name for host in desired.redis_hosts if host.address == first), None)
-    if name is None or any(trace.unread for trace in traces):
+    master = desired.host_at(first)
+    if master is None or not master.redis or any(trace.unread for trace in traces):
         return None
     if any(trace.worth and not bears(trace, owner, bootstrap_id) for trace in traces):
         return None
     if not any(trace.worth for trace in traces) or not _only_the_first(desired, traces, first):
         return None
-    return BootstrapRecord(bootstrap_id, name, started_at="")
+    return BootstrapRecord(bootstrap_id, master.name, started_at="")
 
 
 def _only_the_first(desired: Desired, traces: Sequence[Trace], first: str) -> bool:
@@ -50,8 +50,3 @@ def _only_the_first(desired: Desired, traces: Sequence[Trace], first: str) -> bo
 def bears(trace: Trace, owner: str, bootstrap_id: str) -> bool:
     """Whether a host carries our claim of that bootstrap."""
     return trace.claim is not None and trace.claim.owner == owner and trace.claim.bootstrap_id == bootstrap_id
-
-
-def address_of(desired: Desired, name: str) -> str:
-    """Return the address of a declared host, "" of one that is not declared any more."""
-    return next((host.address for host in desired.hosts if host.name == name), "")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from redis_sentinel_operator.judge.messages import say
-from redis_sentinel_operator.judge.resume import address_of, bears, interrupted_bootstrap
+from redis_sentinel_operator.judge.resume import bears, interrupted_bootstrap
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.judge.trace import Trace, trace_of
 from redis_sentinel_operator.model.desired import Desired
@@ -74,7 +74,7 @@ def _of_bootstrap(desired: Desired, traces: Sequence[Trace], owner: str, bootstr
     if unread:
         said = f"The set-up waits until every host can be read. {told(desired, unread)}."
         return Found(Situation.UNREADABLE, said)
-    first = address_of(desired, bootstrap.master)
+    first = desired.address_of(bootstrap.master)
     if any(trace.answers_for_us and trace.named and trace.named != {first} for trace in traces):
         return _alive(desired)
     return Found(Situation.BOOTSTRAPPING, f"The set-up with {bootstrap.master} as first master goes on.")

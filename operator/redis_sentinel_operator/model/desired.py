@@ -121,6 +121,10 @@ class Desired:
         """Return the host at an address, or None: an address of nobody we know."""
         return next((host for host in self.hosts if host.address == address), None)
 
+    def address_of(self, name: str) -> str:
+        """Return the address of a host, "" of one that is not declared (any more)."""
+        return next((host.address for host in self.hosts if host.name == name), "")
+
     @property
     def redis_hosts(self) -> tuple[DesiredHost, ...]:
         """The hosts that run redis."""

@@ -85,8 +85,7 @@ def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], con
 def _claim(desired: Desired, record: BootstrapRecord | None, owner: str) -> Claim:
     if record is None:
         return Claim(owner)
-    first = next((host.address for host in desired.hosts if host.name == record.master), "")
-    return Claim(owner, record.id, first)
+    return Claim(owner, record.id, desired.address_of(record.master))
 
 
 def _claimed_first(desired: Desired, hosts: Sequence[Host], context: PlanContext, claim: Claim, rest: Part) -> Part:
