@@ -1,4 +1,4 @@
-"""The act annotation: what a person asks for that is no state. `adopt-claim` is the only verb so far.
+"""The act annotation: what a person asks for that is no state.
 
 `redis-sentinel-operator.io/act: "<verb> <arg> <RFC 3339 time>"`, `-` where there is no argument. Each act is
 answered once in status.acts.
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis_sentinel_operator.operations.procedures import ACTS
+
 ANNOTATION = "redis-sentinel-operator.io/act"
-VERBS = ("adopt-claim",)
+VERBS = ("adopt-claim", *ACTS)
 MAX_AGE = timedelta(minutes=10)
 
 

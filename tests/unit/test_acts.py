@@ -27,6 +27,11 @@ def test_a_fresh_act_may_be_done() -> None:
     assert act == Act("adopt-claim", "-", "2026-01-31T12:00:00Z")
 
 
+def test_a_switchover_is_an_act() -> None:
+    act = read_act(body("switchover redis_slave01 2026-01-31T12:00:00Z"), frozenset(), NOW)
+    assert act == Act("switchover", "redis_slave01", "2026-01-31T12:00:00Z")
+
+
 def test_an_answered_act_is_not_done_again() -> None:
     assert read_act(body("adopt-claim - 2026-01-31T12:00:00Z"), frozenset({"2026-01-31T12:00:00Z"}), NOW) is None
 
@@ -60,9 +65,9 @@ def test_an_answered_act_is_not_done_again() -> None:
             "'2026-01-31T12:00:00' has no time zone; write it as 2026-01-31T12:00:00Z",
         ),
         (
-            "switchover redis_slave01 2026-01-31T12:00:00Z",
+            "vanish - 2026-01-31T12:00:00Z",
             "2026-01-01T00:00:00Z",
-            "'switchover' is not supported yet; known acts: adopt-claim",
+            "'vanish' is not supported yet; known acts: adopt-claim, switchover, drill, restart",
         ),
         (
             "adopt-claim",

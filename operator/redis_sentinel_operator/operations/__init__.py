@@ -1,0 +1,1 @@
+"""The procedures of several steps: from their record and what was read to the next step; pure."""

@@ -1,0 +1,144 @@
+"""The act `switchover`: the wanted replica becomes master, no plain write is lost, all else is as it was."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.acting import answer, ask, changed_for_a_while, failovers_asked
+from e2e.rig import Rig, is_healthy, master
+from e2e.test_families import cluster_of
+from e2e.test_following import events
+from e2e.test_interrupted import accident
+from lab.ledger import ledger
+from lab.observe import commands_seen
+from redis_sentinel_operator.operations.leftovers import PUT_BACK
+from redis_sentinel_operator.operations.move import RESTORE
+from redis_sentinel_operator.operations.procedures import PROCEDURES
+
+log = logging.getLogger(__name__)
+_SETTLED = 11.0  # seconds after a switch within which no procedure begins
+
+
+@pytest.mark.timeout(300)
+def test_a_switchover_under_writes_loses_none(seed: Rig) -> None:
+    settle(seed)
+    old = master(seed.status())
+    new = next(host.name for host in reversed(list(seed.lab)) if host.name != old)
+    before = changed_for_a_while(seed)
+    with commands_seen(seed.lab) as seen:
+        with ledger(seed.lab, seed.password) as book:
+            at = ask(seed, f"switchover {new}")
+            told = answer(seed, at)
+            book.wait(30, seed.lab[new].address)
+        assert (told["result"], told["verb"], told["arg"]) == ("Done", "switchover", new), told
+        assert len(failovers_asked(seen)) == 1
+    assert told["message"].startswith(f"{new} is the master at config epoch ")
+    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+    assert master(status) == new
+    assert seed.master_by_role() == [new]
+    missing = book.missing(seed.lab[new])
+    assert [ack for ack in missing if ack.kind == "plain"] == []
+    log.info("acknowledged %d, lost %d by EVAL and MULTI, pause %.1f s", len(book.acks), len(missing), book.pause())
+    assert changed_for_a_while(seed) == before
+    assert "operation" not in status
+    assert (status["failovers"][-1]["from"], status["failovers"][-1]["to"]) == (old, new)
+    assert (status["failovers"][-1]["cause"], status["failovers"][-1]["result"]) == ("Ours", "Succeeded")
+    assert f"switchover {new}, asked for at {at}, is done: {told['message']}." in events(seed, "ActDone")
+
+
+@pytest.mark.timeout(120)
+def test_what_may_not_be_done_is_refused_and_nothing_is_changed(seed: Rig) -> None:
+    settle(seed)
+    old = master(seed.status())
+    replicas = ", ".join(host.name for host in seed.lab if host.name != old)
+    with commands_seen(seed.lab) as seen:
+        for arg, message in {
+            "redis_slave09": f"redis_slave09 is no host of spec.hosts that runs redis: name a replica ({replicas}), or "
+            "- for the best one",
+            old: f"{old} is the master already: name a replica ({replicas}), or - for the best one",
+        }.items():
+            told = answer(seed, ask(seed, f"switchover {arg}"))
+            assert (told["result"], told["message"]) == ("Refused", message)
+        assert failovers_asked(seen) == []
+    assert "operation" not in seed.status()
+    assert master(seed.status()) == old
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("family", ["el9", "el10"])
+def test_newer_servers_lose_no_write_of_any_kind(family: str) -> None:
+    """From 6.2 on the fence is a pause that ends by itself: by then the old master must be a replica."""
+    with cluster_of(family) as rig:
+        time.sleep(_SETTLED)
+        old = master(rig.status())
+        with ledger(rig.lab, rig.password) as book:
+            told = answer(rig, ask(rig, "switchover -"))
+            assert told["result"] == "Done", told
+            book.wait(30, rig.lab[master(rig.status())].address)
+        rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+        assert rig.master_by_role() == [master(rig.status())] != [old]
+        assert book.missing(rig.lab[master(rig.status())]) == []
+        log.info("%s: acknowledged %d, pause %.1f s", family, len(book.acks), book.pause())
+
+
+POINTS = [
+    ("switchover", step, when) for step in (*PROCEDURES["switchover"].commands, RESTORE) for when in ("before", "after")
+]
+# What becomes of it: only where the question was not sent yet does another operator not end up with a switch.
+FAILS = {("ask", "before")}
+
+
+@pytest.mark.parametrize(("verb", "step", "when"), [("switchover", "fence", "after"), ("switchover", "ask", "after")])
+@pytest.mark.timeout(300)
+def test_killed(seed: Rig, tmp_path: Path, verb: str, step: str, when: str) -> None:
+    """The two worst moments: writes are stopped and nobody was asked; a sentinel was asked and nobody knows."""
+    _killed_at(seed, tmp_path, verb, step, when)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("verb", "step", "when"), POINTS, ids=map("-".join, POINTS))
+@pytest.mark.timeout(400)
+def test_killed_at_any_step(seed: Rig, tmp_path: Path, verb: str, step: str, when: str) -> None:
+    _killed_at(seed, tmp_path, verb, step, when)
+
+
+def _killed_at(rig: Rig, folder: Path, verb: str, step: str, when: str) -> None:
+    settle(rig)
+    old = master(rig.status())
+    new = next(host.name for host in rig.lab.replicas if host.name != old)
+    before = changed_for_a_while(rig)
+    sentence = PUT_BACK if step == RESTORE else PROCEDURES[verb].commands[step]
+    rig.operator.stop()
+    where: dict[str, Any] = {"before": sentence, "at": "10000"} if when == "before" else {"at": sentence}
+    dying = accident(rig, "kill", steps=folder / "steps", **where)
+    with commands_seen(rig.lab) as seen, ledger(rig.lab, rig.password) as book:
+        at = ask(rig, f"{verb} {new}")
+        dying.start("e2e.dying")
+        dying.wait_until_ended(90)
+        rig.operator.start()
+        told = answer(rig, at)
+        fails = (step, when) in FAILS
+        assert told["result"] == ("Failed" if fails else "Done"), told
+        assert len(failovers_asked(seen)) == (0 if fails else 1)
+        book.wait(30, rig.lab[old if fails else new].address)
+    status = rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+    assert master(status) == (old if fails else new)
+    assert rig.master_by_role() == [master(status)]
+    missing = book.missing(rig.lab[master(status)])
+    assert [ack for ack in missing if ack.kind == "plain"] == []
+    assert changed_for_a_while(rig) == before
+    assert "operation" not in status
+
+
+def settle(rig: Rig) -> None:
+    """Wait until a switchover may begin: after an earlier test's switch that takes its time."""
+    rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
+    since = datetime.fromisoformat(rig.status()["master"]["since"]).timestamp()
+    time.sleep(max(0.0, since + _SETTLED - time.time()))

@@ -1,0 +1,148 @@
+"""The seed's cluster in the middle of a switchover, from calm to switched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, RedisFacts, ReplicaView
+from redis_sentinel_operator.model.operation import Operation
+from redis_sentinel_operator.model.step import ConfigDrift, Plan
+from redis_sentinel_operator.model.verdict import Confirmed, Situation, Uncertain, Verdict
+from redis_sentinel_operator.operations import drill, restart, switchover
+from redis_sentinel_operator.operations.move import Scene, Wish
+from redis_sentinel_operator.plan.host import readable
+from redis_sentinel_operator.times import precise
+from unit.plan.living import alive, with_config
+from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, verdict
+
+NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+DEFAULTS = {
+    "slave-priority": "100",
+    "min-slaves-to-write": "0",
+    "min-slaves-max-lag": "10",
+    "save": "900 1",
+    "appendonly": "no",
+}
+WISH = Wish("switchover", S2, "2026-01-31T11:59:59Z")
+SWITCHED = replace(verdict(Situation.ALIVE, S2), master=Confirmed(S2, ADDRESS[S2], 6379, 2))
+ELSEWHERE = replace(SWITCHED, master=Confirmed(S3, ADDRESS[S3], 6379, 2))
+NOBODY = replace(SWITCHED, master=Uncertain("NoMajority", "No majority names one."))
+
+
+def views(**priorities: int) -> tuple[ReplicaView, ...]:
+    """What a sentinel has read of the replicas; the priority of one as told."""
+    return tuple(
+        ReplicaView(ADDRESS[name], 6379, frozenset({"slave"}), "ok", priorities.get(short, 100), 1)
+        for short, name in (("S1", S1), ("S2", S2), ("S3", S3))
+    )
+
+
+def facts(seen: dict[str, int] | None = None, **changed: Change) -> ClusterFacts:
+    """All hosts calm, changed by their short names; `seen`: what the sentinels have read of priorities."""
+    hosts: dict[str, HostFacts] = {}
+    for short, name in (("M", M), ("S1", S1), ("S2", S2), ("S3", S3)):
+        host = with_config(alive(name), **DEFAULTS)
+        if name != M:
+            host = replace(host, sentinel=sees(M, quorum_ok=True, replicas=views(**(seen or {}))))
+        hosts[name] = changed[short](host) if short in changed else host
+    return ClusterFacts(hosts, 0.0)
+
+
+def scene(
+    read: ClusterFacts | None = None,
+    found: Verdict | None = None,
+    *,
+    after: float = 0.0,
+    what: Desired | None = None,
+    pending: str = "",
+    **more: Any,
+) -> Scene:
+    """What is known `after` seconds from the beginning; `pending`: what the plan waits for."""
+    read, what = read or facts(), what or desired()
+    hosts, unread = readable(what, read)
+    todo = Plan(waiting=(pending,) if pending else ())
+    moment = NOON + timedelta(seconds=after)
+    return Scene(what, read, found or verdict(Situation.ALIVE, M), hosts, unread, moment, **{"todo": todo, **more})
+
+
+def record(step: str = "prefer", **changes: Any) -> Operation:
+    """A switchover from the master to S2, at a step that began at noon."""
+    begun = switchover.begin(scene(), WISH)
+    assert isinstance(begun, Operation), begun
+    return replace(begun, id="op1", step=step, **changes)
+
+
+def of_a_drill(step: str = "stop", **changes: Any) -> Operation:
+    """A drill on the master, at a step that began at noon."""
+    begun = drill.begin(scene(), replace(WISH, verb="drill", arg="-"))
+    assert isinstance(begun, Operation), begun
+    return replace(begun, id="op2", step=step, **changes)
+
+
+LATER = (ConfigDrift("databases", "32", "16", pending_restart=True),)
+
+
+def of_a_restart(step: str = "replicas", **changes: Any) -> Operation:
+    """A round of restarts with the master among them, at a step that began at noon; S2 becomes master."""
+    last = Plan(drift={M: LATER})
+    wish = replace(WISH, verb="restart", arg="-")
+    begun = restart.begin(scene(todo=last), wish)
+    assert isinstance(begun, Operation), begun
+    if step != "replicas":
+        known = record(step)
+        begun = replace(known, type=begun.type, arg=begun.arg)
+    return replace(begun, id="op3", step=step, **changes)
+
+
+RECORDS: dict[str, Callable[[str], Operation]] = {
+    "switchover": record,
+    "drill": of_a_drill,
+    "restart": of_a_restart,
+    "rotation": lambda step: replace(record(step), type="rotation", old="", new="", before={}),
+}
+
+
+def redis(**changes: Any) -> Change:
+    """Another redis on a host."""
+
+    def change(host: HostFacts) -> HostFacts:
+        assert isinstance(host.redis, Known)
+        assert isinstance(host.redis.value, RedisFacts)
+        return replace(host, redis=Known(replace(host.redis.value, **changes)))
+
+    return change
+
+
+def config(**changes: str) -> Change:
+    """Other values in force; `_` stands for `-`."""
+    return lambda host: with_config(host, **changes)
+
+
+def carrying(operation: Operation | None) -> Change:
+    """The record in state.json."""
+
+    def change(host: HostFacts) -> HostFacts:
+        assert isinstance(host.claim, Known)
+        assert host.claim.value is not None
+        return replace(host, claim=Known(replace(host.claim.value, operation=operation)))
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    """One change after the other."""
+
+    def change(host: HostFacts) -> HostFacts:
+        for each in changes:
+            host = each(host)
+        return host
+
+    return change
+
+
+NOON_TEXT = precise(NOON)
+Step = Callable[[Scene, Operation], object]
