@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from api.published import NAME, REPLICAS, SENTINELS, Published, publish
 from lab.controlplane import ControlPlane, KubectlError
 from lab.workers import worker_lab
 from redis_sentinel_operator.kube.client import KubeClient, path_of
+from unit.judge.clusters import S1, S2, S3, M
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "redis-sentinel-operator"  # the ServiceAccount of deploy/, and its namespace
@@ -70,3 +72,16 @@ async def namespace(admin: KubeClient) -> AsyncIterator[str]:
     await admin.request("POST", path_of("", "v1", "namespaces", ""), body=body)
     yield name
     await admin.request("DELETE", path_of("", "v1", "namespaces", "", name))
+
+
+@pytest_asyncio.fixture
+async def published(
+    api: ControlPlane, admin: KubeClient, operator_client: KubeClient, namespace: str
+) -> AsyncIterator[Published]:
+    """A resource all of whose Services are there and lead where they should."""
+    async with publish(api, admin, operator_client, namespace) as published:
+        published.declare()
+        await published.until(lambda: published.said()[1] == "ServicesFollow")
+        for name, hosts in ((NAME, [M]), (REPLICAS, [S1, S2, S3]), (SENTINELS, [S1, S2, S3])):
+            await published.until_behind(dict.fromkeys(hosts, True), name)
+        yield published

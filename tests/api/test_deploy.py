@@ -28,6 +28,8 @@ EVERYWHERE: set[Rule] = {
     ("get", "", "secrets", ""),
     ("create", "", "events", ""),
     ("patch", "", "events", ""),
+    *((verb, "", "services", "") for verb in ("get", "create", "patch", "delete")),
+    *((verb, "discovery.k8s.io", "endpointslices", "") for verb in ("get", "list", "create", "patch", "delete")),
     ("get", "", "namespaces", "kube-system"),
 }
 AT_HOME: set[Rule] = {

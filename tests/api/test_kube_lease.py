@@ -187,7 +187,7 @@ async def test_without_an_answer_it_is_stale_in_time_and_fresh_after(
     try:
         held = time.monotonic()
         await until(lambda: not mine.fresh(), "the lease stays fresh without any answer")
-        assert time.monotonic() - held <= QUICK.lease_renew_deadline + 0.2
+        assert time.monotonic() - held < QUICK.lease_duration, "another may hold it by now"
         with pytest.raises(ApiUnavailable):
             await mine.renew()
     finally:

