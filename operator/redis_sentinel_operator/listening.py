@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.connect.link import HostLink
@@ -14,13 +15,18 @@ from redis_sentinel_operator.follow.grammar import disturbs
 from redis_sentinel_operator.judge.master import candidate, mastership
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.event import SentinelEvent
-from redis_sentinel_operator.model.fact import Unknown
+from redis_sentinel_operator.model.fact import Fact, Unknown
 from redis_sentinel_operator.model.verdict import Confirmed, MasterRecord, Mastership
 from redis_sentinel_operator.observe.gather import read_redis, read_sentinels
 from redis_sentinel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
-_LOOK = frozenset({"+sdown", "-sdown"})  # of a sentinel: it changes no role, but a pass finds out what it is
+# What changes no role, but a pass finds out what it is: of a sentinel that goes or comes, or that somebody set.
+_LOOK = frozenset({"+sdown", "-sdown", "+set"})
+# Seconds: the words of one switch follow each other within the first, and all of it is told within the second. Once
+# the new master is known it is published within the third.
+_SILENCE, _LONGEST, _PUBLISHED = 1.0, 4.0, 0.25
+_GRACE = 0.25  # seconds that a reading gets which has not ended when there is news
 
 
 class Listening:
@@ -32,6 +38,7 @@ class Listening:
 
     def __init__(self, board: Board, settings: Settings, wake: Callable[[str], None]) -> None:
         self.disturbed_at = float("-inf")
+        self._began = float("-inf")  # when the first of those messages came that follow each other closely
         self.switched_at = float("-inf")
         self._board = board
         self._settings = settings
@@ -66,6 +73,25 @@ class Listening:
             await _end(self._fast)
             self._fast = None
 
+    async def out_of_the_way(self, urgent: asyncio.Event) -> None:
+        """Wait while the sentinels tell of a failover, until its switch is published or it is `urgent`, at most 4 s.
+
+        A pass gives hosts and API server work just when a switch is to be published, and may do nothing meanwhile.
+        What was urgent is not any more afterwards. A procedure is not held up: the master that it has replaced has
+        paused writes, and only as long as it takes until a pass makes that one a replica may last.
+        """
+        while self._board.operation is None and not urgent.is_set():
+            until = min(self.disturbed_at + _SILENCE, self._began + _LONGEST)
+            if self.switched_at >= self._began:
+                until = min(until, self.switched_at + _PUBLISHED)
+            rest = until - time.monotonic()
+            if rest <= 0:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await urgent.wait()
+        urgent.clear()
+
     def _start(self, host: DesiredHost, link: HostLink, desired: Desired) -> asyncio.Task[None]:
         follower = Follower(host, desired, link, self._settings, self._on_event, self._on_level)
         return asyncio.create_task(follower.run(), name=f"follower of {host.name} of {desired.ref}")
@@ -82,24 +108,45 @@ class Listening:
         )
         self._board.event(event, self._desired)
         if disturbs(event):
-            self.disturbed_at = time.monotonic()
+            now = time.monotonic()
+            if now - self.disturbed_at > _SILENCE:
+                self._began = now
+            self.disturbed_at = now
             self._level.set()
         if disturbs(event) or event.channel in _LOOK:
             self._wake(f"{event.channel} from the sentinel on {event.sentinel}")
 
-    def _on_level(self, host: str) -> None:
+    def _on_level(self, host: str, followed: Fact[str]) -> None:
+        self._board.heard(host, followed)
         self._level.set()
 
     async def _fast_path(self) -> None:
-        """Read the level at each hint; hints that come meanwhile are one more reading."""
+        """Read the level at each hint; hints that come meanwhile are one more reading.
+
+        A reading that waits for a redis that hangs is given up for the next one: who is asked then may be another.
+        """
         while True:
             await self._level.wait()
             self._level.clear()
+            reading = asyncio.create_task(self._confirm(), name="fast path: a reading")
             try:
-                await self._confirm()
+                await self._until_news(reading)
+                if reading.done():
+                    reading.result()
             except Exception:  # a reading that fails must not end the listening
                 log.exception("fast path: a reading failed")
                 await asyncio.sleep(self._settings.backoff_min)
+            finally:
+                reading.cancel()
+
+    async def _until_news(self, reading: asyncio.Task[None]) -> None:
+        """Wait for a reading; it is not waited for much longer once there is another hint."""
+        news = asyncio.create_task(self._level.wait())
+        try:
+            await asyncio.wait({reading, news}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading}, timeout=_GRACE)
+        finally:
+            news.cancel()
 
     async def _confirm(self) -> None:
         desired, links = self._desired, self._links

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 FOLLOWING = "following"
 _REASON = "NoAnswer"
 _BACKOFF_MIN, _BACKOFF_MAX = 0.2, 5.0
+_STEADY = 1.0  # a connection that lasted for less is no reason to be quick with the next one
 _PINGS = 3  # in the time after which silence counts as being away
 
 
@@ -40,7 +41,8 @@ class Follower:
         link: the way to the host.
         settings: `follower_silence`, `follower_poll`, `resp_timeout`.
         on_event: called with each message.
-        on_level: called with the host's name when the level is to be read again: connected, lost, a hint, the poll.
+        on_level: called with the host's name and whether it is followed (else why not) when the level is to be read
+            again: connected, lost, a hint, the poll.
     """
 
     def __init__(  # noqa: PLR0917
@@ -50,7 +52,7 @@ class Follower:
         link: HostLink,
         settings: Settings,
         on_event: Callable[[SentinelEvent], None],
-        on_level: Callable[[str], None],
+        on_level: Callable[[str, Fact[str]], None],
     ) -> None:
         self.host = host
         self.state: Fact[str] = Unknown(f"the sentinel on {host.name} was not connected to yet", _REASON)
@@ -65,12 +67,15 @@ class Follower:
         """Listen, and connect again after each loss, at first at once, later every five seconds."""
         delay = _BACKOFF_MIN
         while True:
+            began = time.monotonic()
             lost = await self._listen_once()
             if isinstance(self.state, Known):
-                delay = _BACKOFF_MIN
-                self._tell_level()
                 log.warning("sentinel of %s: %s", self.host.name, lost.message)
-            self.state = lost
+                if time.monotonic() - began > _STEADY:
+                    delay = _BACKOFF_MIN
+            changed, self.state = self.state != lost, lost
+            if changed:
+                self._tell_level()
             await asyncio.sleep(delay)
             delay = min(2 * delay, _BACKOFF_MAX)
 
@@ -115,7 +120,8 @@ class Follower:
         heard = time.monotonic()
         next_ping, next_poll = heard + pause, heard + self._settings.follower_poll
         while True:
-            answer = await connection.read_response(timeout=max(0.01, next_ping - time.monotonic()))
+            wait = min(next_ping, heard + silence) - time.monotonic()
+            answer = await connection.read_response(timeout=max(0.01, wait))
             now = time.monotonic()
             if answer is not None:
                 heard = now
@@ -140,11 +146,11 @@ class Follower:
             self._tell_level()
 
     def _tell_level(self) -> None:
-        self._safely(self._on_level, self.host.name)
+        self._safely(self._on_level, self.host.name, self.state)
 
-    def _safely(self, callback: Callable[[Any], None], value: object) -> None:
+    def _safely(self, callback: Callable[..., None], *values: object) -> None:
         """Call; a mistake over there must not end the listening."""
         try:
-            callback(value)
+            callback(*values)
         except Exception:
             log.exception("sentinel of %s: what was told could not be handled", self.host.name)

@@ -11,25 +11,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from redis_sentinel_operator.follow.grammar import Epoch, Instance, Switch, View, Vote, view
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.event import Failover, SentinelEvent
 from redis_sentinel_operator.model.verdict import Confirmed
+from redis_sentinel_operator.times import seconds, stamp
 
 History: TypeAlias = tuple[Failover, ...]
 LIMIT = 10
 # What is told of a switch for so long after it belongs to it (seconds): the leader ends within failover-timeout.
 _LATE = 120.0
+# A switch that was read may be told so much later (seconds): by messages that were on their way.
+_SAME_MOMENT = 2.0
 # A suspicion of single sentinels is forgotten after this (seconds): the message that ended it was lost.
 _FORGET = 600.0
+_ANY_OF = (  # as long as it is not known which replica has which
+    "Each of them is down, has priority 0, or was without its master for too long. Look at replica-priority and at the "
+    "links of the replicas."
+)
+# Why an attempt came to nothing, and what to do about it.
 _ABORTS = {
-    "-failover-abort-no-good-slave": "no replica could be promoted (-failover-abort-no-good-slave)",
-    "-failover-abort-not-elected": "no sentinel got the votes of a majority (-failover-abort-not-elected)",
-    "-failover-abort-slave-timeout": "the chosen replica did not become master (-failover-abort-slave-timeout)",
+    "-failover-abort-no-good-slave": (
+        "no replica could be promoted (-failover-abort-no-good-slave)",
+        f"{_ANY_OF} The sentinels try again after twice failover-timeout.",
+    ),
+    "-failover-abort-not-elected": (
+        "no sentinel got the votes of a majority (-failover-abort-not-elected)",
+        "Too few sentinels work or reach each other. Start those that are down, and look for ghosts: SENTINEL "
+        "SENTINELS must list the declared ones and no others.",
+    ),
+    "-failover-abort-slave-timeout": (
+        "the chosen replica did not become master (-failover-abort-slave-timeout)",
+        "It hangs, or refuses SLAVEOF or CONFIG REWRITE. Look at its log, whether its redis.conf can be written, and "
+        "whether rename-command hides CONFIG.",
+    ),
 }
+_UNHEARD = "its end was not heard of"
+_READ = "the operator did not hear its end: what the sentinels say now was read"
+_FOUND = "the operator heard no sentinel tell of it: it was found by reading them, and may have been at any time before"
 
 
 def record(history: History, event: SentinelEvent, desired: Desired) -> History:
@@ -43,8 +64,10 @@ def record(history: History, event: SentinelEvent, desired: Desired) -> History:
     act, seen = _ACTS.get(event.channel), view(event)
     if act is None or event.master_name not in ("", desired.master_name):
         return history
-    if isinstance(seen, Instance) and _lags(history, _name(desired, seen.master_address)):
-        return history
+    if isinstance(seen, Instance):
+        old = _name(desired, seen.master_address)
+        if _lags(history, old) or _was_found(history, old, event.at):
+            return history
     return act(history, seen, event, desired)[-LIMIT:]
 
 
@@ -59,6 +82,45 @@ def published(history: History, confirmed: Confirmed, at: str) -> History:
         return history
     done = replace(last, to_host=target, published=at, config_epoch=confirmed.config_epoch)
     return (*told[:-1], done, *history[len(told) :])
+
+
+def found(history: History, confirmed: Confirmed, begun: Failover) -> History:
+    """Return the history with an entry for a switch that was read, and of which no message has told so far.
+
+    Args:
+        history: oldest first; an attempt that goes on by it is what was read.
+        confirmed: who is master now.
+        begun: from whom, when it was found, and why as far as that is known.
+    """
+    told = shown(history)
+    if begun.from_host == confirmed.host or (told and not told[-1].result):
+        return history
+    suspicion = history[len(told) :]
+    if suspicion and suspicion[0].from_host == begun.from_host:
+        begun, suspicion = suspicion[0], ()
+    done = replace(begun, to_host=confirmed.host, config_epoch=confirmed.config_epoch, result="Succeeded")
+    return (*told, replace(done, message=_FOUND), *suspicion)[-LIMIT:]
+
+
+def settled(history: History, confirmed: Confirmed) -> History:
+    """Return the history once all is calm and nobody disputes who is master: what has no end yet has ended."""
+    told = shown(history)
+    return (*told[:-1], _concluded(told[-1], confirmed)) if told and not told[-1].result else told
+
+
+def named(history: History, why: str) -> History:
+    """Return the history with the reasons in place of all that there may be, where no replica could be promoted."""
+    told = shown(history)
+    if not told or not why or _ANY_OF not in told[-1].message:
+        return history
+    return (*told[:-1], replace(told[-1], message=told[-1].message.replace(_ANY_OF, why)), *history[len(told) :])
+
+
+def _concluded(entry: Failover, confirmed: Confirmed) -> Failover:
+    if entry.from_host == confirmed.host:
+        return replace(entry, result="Aborted", message=f"{_UNHEARD}; {confirmed.host} is still master")
+    done = replace(entry, to_host=confirmed.host, config_epoch=confirmed.config_epoch)
+    return replace(done, result="Succeeded", message=_READ)
 
 
 def shown(history: History) -> History:
@@ -76,7 +138,7 @@ def _down(history: History, seen: View, event: SentinelEvent, desired: Desired) 
     before, entry = _entry(history, _name(desired, seen.address), event.at)
     if entry.switched:
         return history
-    detected = entry.detected or (_stamp(event.at) if event.channel == "+odown" else "")
+    detected = entry.detected or (stamp(event.at) if event.channel == "+odown" else "")
     return (*before, replace(entry, detected=detected))
 
 
@@ -113,7 +175,7 @@ def _elected(history: History, seen: View, event: SentinelEvent, desired: Desire
     if not isinstance(seen, Instance):
         return history
     before, entry = _entry(history, _name(desired, seen.address), event.at)
-    return (*before, replace(entry, elected=entry.elected or _stamp(event.at)))
+    return (*before, replace(entry, elected=entry.elected or stamp(event.at)))
 
 
 def _promoted(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
@@ -121,7 +183,7 @@ def _promoted(history: History, seen: View, event: SentinelEvent, desired: Desir
         return history
     before, entry = _entry(history, _name(desired, seen.master_address), event.at)
     new = entry.to_host or _name(desired, seen.address)
-    return (*before, replace(entry, to_host=new, promoted=entry.promoted or _stamp(event.at)))
+    return (*before, replace(entry, to_host=new, promoted=entry.promoted or stamp(event.at)))
 
 
 def _switched(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
@@ -131,7 +193,9 @@ def _switched(history: History, seen: View, event: SentinelEvent, desired: Desir
     old, new = _name(desired, seen.old_address), _name(desired, seen.address)
     last = _last_success(history)
     if last is not None and last.to_host == new and shown(history)[-1] is last:
-        return shown(history)  # a sentinel that was away tells it late
+        if last.switched or event.at - seconds(last.published) >= _SAME_MOMENT:
+            return shown(history)  # a sentinel that was away tells it late
+        return (*shown(history)[:-1], replace(last, switched=stamp(event.at), message=""))
     if _lags(history, old):
         old = history[-1].from_host
     elif last is not None and shown(history)[-1] is last and last.from_host == old:
@@ -139,7 +203,7 @@ def _switched(history: History, seen: View, event: SentinelEvent, desired: Desir
     before, entry = _entry(history, old, event.at)
     known = entry.detected or (history and history[-1] == entry)
     cause = entry.cause if known else "Requested"
-    return (*before, replace(entry, to_host=new, cause=cause, switched=_stamp(event.at), result="Succeeded"))
+    return (*before, replace(entry, to_host=new, cause=cause, switched=stamp(event.at), result="Succeeded"))
 
 
 def _aborted(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
@@ -150,17 +214,17 @@ def _aborted(history: History, seen: View, event: SentinelEvent, desired: Desire
     other_leads = event.channel == "-failover-abort-not-elected" and entry.elected
     if entry.switched or other_leads:
         return history
-    why = _ABORTS[event.channel]
+    why, hint = _ABORTS[event.channel]
     same = before[-1] if before else None
     if same and same.result == "Aborted" and same.from_host == entry.from_host and same.message.startswith(why):
         again = replace(
             same,
             elected=entry.elected or same.elected,
             config_epoch=max(entry.config_epoch, same.config_epoch),
-            message=f"{why}; tried again at {_stamp(event.at)}",
+            message=f"{why}; tried again at {stamp(event.at)}. {hint}",
         )
         return (*before[:-1], again)
-    return (*before, replace(entry, result="Aborted", message=why))
+    return (*before, replace(entry, result="Aborted", message=f"{why}. {hint}"))
 
 
 def _timed_out(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
@@ -200,6 +264,14 @@ def _lags(history: History, old: str) -> bool:
     return old == last.from_host and open_one.from_host == last.to_host
 
 
+def _was_found(history: History, old: str, at: float) -> bool:
+    """Whether a message about `old` is an echo of the last switch, which was read before anything was heard of it."""
+    last = _last_success(history)
+    if last is None or shown(history)[-1] is not last or last.switched or last.from_host != old:
+        return False
+    return _SAME_MOMENT <= at - seconds(last.published) < _LATE
+
+
 def _entry(history: History, old: str, at: float) -> tuple[History, Failover]:
     """Return the entry that a message about the master `old` belongs to, or a new one, and the entries before it."""
     last = history[-1] if history else None
@@ -209,14 +281,14 @@ def _entry(history: History, old: str, at: float) -> tuple[History, Failover]:
     if last is not None and not last.result:  # it is over, and nobody told how
         before = shown(history)
         if before == history:
-            before = (*history[:-1], replace(last, result="Aborted", message="its end was not heard of"))
-    fresh = Failover(old, "", "Failure", _stamp(at))
+            before = (*history[:-1], replace(last, result="Aborted", message=_UNHEARD))
+    fresh = Failover(old, "", "Failure", stamp(at))
     tried = before[-1] if before else None
     if (
         tried
         and tried.result == "Aborted"
         and tried.from_host == old
-        and at - _seconds(tried.elected or tried.at) < _FORGET
+        and at - seconds(tried.elected or tried.at) < _FORGET
     ):
         fresh = replace(fresh, cause=tried.cause, detected=tried.detected)
     return before, fresh
@@ -224,9 +296,9 @@ def _entry(history: History, old: str, at: float) -> tuple[History, Failover]:
 
 def _takes(entry: Failover, at: float) -> bool:
     if entry.result == "Succeeded":
-        return at - _seconds(entry.switched) < _LATE
+        return at - seconds(entry.switched or entry.published) < _LATE
     if _is_suspicion(entry) and not entry.detected:
-        return at - _seconds(entry.at) < _FORGET
+        return at - seconds(entry.at) < _FORGET
     return not entry.result
 
 
@@ -245,16 +317,3 @@ def _last_success(history: History) -> Failover | None:
 def _name(desired: Desired, address: str) -> str:
     host = desired.host_at(address)
     return host.name if host else address
-
-
-def _stamp(at: float) -> str:
-    """RFC 3339 with milliseconds."""
-    moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def _seconds(stamp: str) -> float:
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except ValueError:
-        return 0.0
