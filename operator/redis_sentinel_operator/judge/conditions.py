@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from redis_sentinel_operator.judge.health import dead_without_successor, tried_in_vain
+from redis_sentinel_operator.judge.health import dead_without_successor, in_vain, tried_in_vain
 from redis_sentinel_operator.judge.messages import (
     CLAIMED,
     CONFIG,
     CREDENTIALS,
+    ENDPOINTS,
     MASTER,
     PREFLIGHT,
     QUORUM,
@@ -55,7 +56,7 @@ _OF_ONE_HOST = frozenset(
     ]
 )
 _NOT_THERE = frozenset({Situation.BARE, Situation.BOOTSTRAPPING})
-_DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees"})
+_DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees", "RoleUndone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,10 @@ class Inputs:
     """All that conditions are made from.
 
     `master` is the newest mastership (the fast path may be ahead of the report), `switching`: sentinels show a
-    failover now; `down_for` seconds since a majority calls the master down, 0 if they do not; `observed` is
-    status.observedGeneration as it will be written; `ready` how many hosts are as declared.
+    failover now; `down_for` seconds since a majority calls the master down, 0 if they do not; `aborted`: every failover
+    that they began since came to nothing. `observed` is status.observedGeneration as it will be written; `ready` how
+    many hosts are as declared; `judged`: this process has seen evidence of its own who is master, or that the last one
+    is not to be used; `services` what is said of the Services, None before they were looked at.
     """
 
     generation: int
@@ -87,7 +90,10 @@ class Inputs:
     ready: str = ""
     switching: bool = False
     down_for: float = 0.0
+    aborted: bool = False
     deleting: bool = False
+    judged: bool = False
+    services: Finding | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -126,6 +132,7 @@ def conditions(this: Inputs) -> tuple[Condition, ...]:
         found.append(Condition(STALLED, "True", whole.reason, whole.message))
     found.append(master_condition(this))
     found += [_aspect(this, name, finding) for name, finding in _findings(this).items()]
+    found.append(_aspect(this, ENDPOINTS, this.services or Finding(None, "NotReadYet", say("NotReadYet", ENDPOINTS))))
     return tuple(found)
 
 
@@ -313,10 +320,11 @@ def _not_alive(this: Inputs) -> Overall | None:
 
 
 def _failing_over(this: Inputs) -> Overall | None:
-    if this.desired is not None and tried_in_vain(this.desired, this.down_for):
+    serves = this.aborted and isinstance(this.master, Confirmed)
+    if this.desired is not None and in_vain(this.desired, this.down_for, aborted=serves):
         return None
     reason = "" if this.master is None or isinstance(this.master, Confirmed) else this.master.reason
-    if not this.switching and reason not in _SWITCHING:
+    if reason == "RoleUndone" or (not this.switching and reason not in _SWITCHING):
         return None
     message = say("FailingOver", detail=master_condition(this).message)
     return Overall("FailingOver", "False", "FailingOver", message, reconciling=True)
@@ -327,11 +335,12 @@ def _unavailable(this: Inputs) -> Overall | None:
     if master.status != "True":
         return Overall("Unavailable", master.status, master.reason, master.message)
     verdict = this.verdict
-    if verdict is not None and verdict.quorum.ok is False:
-        return Overall("Unavailable", "False", verdict.quorum.reason, verdict.quorum.message)
-    if verdict is not None and verdict.replication.reason == "ReplicationBroken":
-        return Overall("Unavailable", "False", verdict.replication.reason, verdict.replication.message)
-    return None
+    if verdict is None:
+        return None
+    refused, broken = verdict.preflight.reason == "WritesRefused", verdict.replication.reason == "ReplicationBroken"
+    graver = ((verdict.preflight, refused), (verdict.quorum, verdict.quorum.ok is False), (verdict.replication, broken))
+    worst = next((finding for finding, holds in graver if holds), None)
+    return Overall("Unavailable", "False", worst.reason, worst.message) if worst else None
 
 
 def _degraded(this: Inputs) -> Overall | None:
@@ -339,7 +348,8 @@ def _degraded(this: Inputs) -> Overall | None:
     if verdict is None or report is None:
         return None
     behind = this.observed < this.generation
-    for finding in (verdict.replication, verdict.quorum, verdict.reachable):
+    cause = (verdict.preflight,) if verdict.preflight.reason == "CannotSave" else ()  # for a replica's trouble, too
+    for finding in (*cause, verdict.replication, verdict.quorum, verdict.reachable):
         if finding.ok is not True or finding.reason == "SentinelMissing":
             return Overall("Degraded", "True", finding.reason, finding.message, reconciling=behind)
     failed = next(iter(_failures(this)), None)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.conf.version import shown
-from redis_sentinel_operator.judge.admission import too_wide
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.risks import risks
+from redis_sentinel_operator.judge.saving import saving
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.judge.versions import older_than_master, running
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
@@ -66,17 +67,12 @@ def no_quorum_question() -> Finding:
     return Finding(None, "NotApplicable", say("NotApplicable"))
 
 
-def cannot_reach(
-    desired: Desired, master: Mastership, seen: Mapping[str, SentinelView], redis: object
-) -> Finding | None:
+def cannot_reach(desired: Desired, master: Mastership, seen: Mapping[str, SentinelView]) -> Finding | None:
     """Return the finding for a master that sentinels call down while it serves its replicas, None when it is not so."""
     down = [view for view in seen.values() if "o_down" in view.flags]
-    if not isinstance(master, Confirmed) or len(down) < desired.majority:
+    if not isinstance(master, Confirmed) or not master.replicas or len(down) < desired.majority:
         return None
-    facts = redis.value if isinstance(redis, Known) else None
-    if not isinstance(facts, RedisFacts) or not facts.replicas:
-        return None
-    message = say("SentinelsCannotReachMaster", host=master.host, address=master.address, replicas=len(facts.replicas))
+    message = say("SentinelsCannotReachMaster", host=master.host, address=master.address, replicas=master.replicas)
     return Finding(False, "SentinelsCannotReachMaster", message)
 
 
@@ -202,7 +198,33 @@ def credentials(desired: Desired, facts: ClusterFacts) -> Finding:
     for name, fact in _redis_of(desired, facts):
         if isinstance(fact.value, Denied):
             return Finding(False, "PasswordWrong", say("PasswordWrong", host=name, detail=fact.value.message))
-    return Finding(True, "CredentialsInSync", say("CredentialsInSync"))
+    version = f" of resourceVersion {desired.password_version}" if desired.password_version else ""
+    lacking = _lacking(desired, facts)
+    if lacking:
+        message = say("PasswordChanging", version=version, hosts=", ".join(lacking))
+        return Finding(False, "PasswordChanging", message)
+    unread = [host.name for host in desired.redis_hosts if not _is_read(facts, host.name)]
+    if unread and desired.password is not None:
+        message = say("PasswordNotProved", version=version, hosts=", ".join(unread))
+        return Finding(None, "PasswordNotProved", message)
+    return Finding(True, "CredentialsInSync", say("CredentialsInSync", version=version))
+
+
+def _lacking(desired: Desired, facts: ClusterFacts) -> list[str]:
+    """Return the hosts whose redis has another password than the Secret's, for those who connect or for its master."""
+    if desired.password is None:
+        return []
+    wanted = desired.password.reveal()
+    read = {name: fact.value.config for name, fact in _redis_of(desired, facts) if isinstance(fact.value, RedisFacts)}
+    return [
+        name
+        for name, config in read.items()
+        if config.get("requirepass", wanted) != wanted or config.get("masterauth", "") not in ("", wanted)
+    ]
+
+
+def _is_read(facts: ClusterFacts, name: str) -> bool:
+    return name in facts.hosts and isinstance(facts.hosts[name].redis, Known)
 
 
 def _redis_of(desired: Desired, facts: ClusterFacts) -> Iterable[tuple[str, Known[RedisFacts | Denied | None]]]:
@@ -225,10 +247,7 @@ def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     taken = "; ".join(phrase for host, each in seen for phrase in _taken_ports(desired, host, each))
     if taken:
         return Finding(False, "PortTaken", say("PortTaken", detail=f"{taken[:1].upper()}{taken[1:]}."))
-    wide = "; ".join(f"{name}: {phrase}" for name, phrase in too_wide(desired, facts).items())
-    if wide:
-        return Finding(False, "FirewallWider", say("FirewallWider", detail=wide))
-    return Finding(True, "PreflightPassed", say("PreflightPassed"))
+    return saving(desired, facts) or risks(desired, facts) or Finding(True, "PreflightPassed", say("PreflightPassed"))
 
 
 def undeclared_sentinels(desired: Desired, facts: ClusterFacts) -> tuple[str, ...]:

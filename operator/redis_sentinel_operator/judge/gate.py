@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from redis_sentinel_operator.judge.findings import trouble_of_replica
-from redis_sentinel_operator.judge.health import transition_signs, undivided
 from redis_sentinel_operator.judge.master import views
+from redis_sentinel_operator.judge.signs import transition_signs, undivided
+from redis_sentinel_operator.judge.superseded import FAILING_OVER, in_failover, not_superseded
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts, Unknown
+from redis_sentinel_operator.model.fact import ClusterFacts, Known, RedisFacts, Unknown
 from redis_sentinel_operator.model.step import Need
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Uncertain, Verdict
-
-_SWITCHING = frozenset({"o_down", "failover_in_progress", "force_failover"})
 
 
 def why_not(need: Need, host: str, desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:
@@ -25,8 +24,14 @@ def why_not(need: Need, host: str, desired: Desired, facts: ClusterFacts, verdic
     """
     if need is Need.CLAIM:
         return _claim(host, facts, verdict)
+    if need is Need.SERVING:
+        return _serving(desired, facts, verdict)
     if need is Need.CONFIRMED:
         return _confirmed(host, desired, facts, verdict)
+    if need is Need.SUPERSEDED:
+        return _superseded(host, desired, facts, verdict)
+    if need is Need.UNDONE:
+        return None if verdict.restores == host else f"{host} may not be made the master again"
     return _calm(host, desired, facts, verdict)
 
 
@@ -38,14 +43,29 @@ def _claim(host: str, facts: ClusterFacts, verdict: Verdict) -> str | None:
     return f"the claim of {host} could not be read: {claim.message}" if isinstance(claim, Unknown) else None
 
 
+def _serving(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:
+    if isinstance(verdict.master, Uncertain):
+        return verdict.master.message
+    sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
+    return in_failover(desired, sentinels, flags=FAILING_OVER)
+
+
 def _confirmed(host: str, desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:
     if isinstance(verdict.master, Uncertain):
         return verdict.master.message
     sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
-    for name, view in views(desired, sentinels).items():
-        if name != host and view.flags & _SWITCHING:
-            return f"the sentinel on {name} is in a failover ({', '.join(sorted(view.flags & _SWITCHING))})"
-    return None
+    return in_failover(desired, sentinels, but=host)
+
+
+def _superseded(host: str, desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:
+    fact = facts.hosts[host].redis if host in facts.hosts else None
+    redis = fact.value if isinstance(fact, Known) else None
+    if not isinstance(redis, RedisFacts):
+        return f"redis on {host} could not be read"
+    sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
+    found = facts.hosts[host].processes
+    processes = found.value if isinstance(found, Known) else ()
+    return not_superseded(desired, host, redis, sentinels, verdict, processes=processes)
 
 
 def _calm(host: str, desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 
 from redis_sentinel_operator.judge import findings
-from redis_sentinel_operator.judge.master import Sentinels, facts_of, mastership, views
+from redis_sentinel_operator.judge.master import mastership, views
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.restoring import Outlook, outlook
+from redis_sentinel_operator.judge.signs import transition_signs
 from redis_sentinel_operator.judge.situation import situation
+from redis_sentinel_operator.judge.undone import named_host, undone
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts, SentinelView
+from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.verdict import (
     BootstrapRecord,
     Confirmed,
@@ -21,12 +24,6 @@ from redis_sentinel_operator.model.verdict import (
     Verdict,
 )
 
-_SIGNS = {
-    "s_down": "sees the master as down",
-    "o_down": "agrees with others that the master is down",
-    "failover_in_progress": "runs a failover",
-    "force_failover": "was asked for a failover",
-}
 _DEAD = frozenset({"MasterStopped", "MasterUnreadable"})
 
 
@@ -35,7 +32,9 @@ class JudgeContext:
     """What the judge needs beside the reading.
 
     `owner` is our name in claims; `since_switch` seconds since the last switch that we saw (inf if none), `down_for`
-    seconds since a majority of the sentinels calls the last master down (0 if they do not), `settle_min` seconds.
+    seconds since a majority of the sentinels calls the last master down (0 if they do not), `settle_min` seconds;
+    `last_for` seconds for which the last master was it at least when the reading began (0 if not known);
+    `aborted`: every failover that they began since came to nothing.
     """
 
     owner: str
@@ -43,6 +42,8 @@ class JudgeContext:
     since_switch: float = math.inf
     down_for: float = 0.0
     settle_min: float = 10.0
+    last_for: float = 0.0
+    aborted: bool = False
 
 
 def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, context: JudgeContext) -> Verdict:
@@ -50,13 +51,16 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
     sentinels = {name: host.sentinel for name, host in facts.hosts.items()}
     redis = {name: host.redis for name, host in facts.hosts.items()}
     master = mastership(desired, sentinels, redis, last)
+    how = undone(desired, facts, master)
+    then = outlook(desired, facts, named_host(desired, master), last, context.down_for) if how else Outlook("")
+    master = _undone(master, how, then) if how else master
     found = situation(desired, facts, context.owner, context.bootstrap, last)
     # In a bootstrap the question begins with the first master: until then sentinels are still to come.
     asked = found.situation is Situation.ALIVE or isinstance(master, Confirmed)
     quorum = findings.quorum(desired, sentinels) if asked else findings.no_quorum_question()
+    if in_vain(desired, context.down_for, aborted=context.aborted):
+        quorum = findings.cannot_reach(desired, master, views(desired, sentinels)) or quorum
     if tried_in_vain(desired, context.down_for):
-        seen = views(desired, sentinels)
-        quorum = findings.cannot_reach(desired, master, seen, redis.get(getattr(master, "host", ""))) or quorum
         master = dead_without_successor(desired, master, last)
     return Verdict(
         master=master,
@@ -70,13 +74,35 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
         credentials=findings.credentials(desired, facts),
         preflight=findings.preflight(desired, facts),
         resumes=found.resumes,
+        undone=how,
+        restores=named_host(desired, master) if then.now else "",
         situation_reason=found.reason,
+        master_for=context.last_for if _is_last(master, last) else 0.0,
     )
+
+
+def _is_last(master: Mastership, last: MasterRecord | None) -> bool:
+    """Whether the confirmed master is the last one in the same reign."""
+    if not isinstance(master, Confirmed) or last is None:
+        return False
+    return (master.address, master.port, master.config_epoch) == (last.address, last.port, last.config_epoch)
+
+
+def _undone(master: Mastership, how: str, then: Outlook) -> Mastership:
+    """Return the sharper reason for a master that came up as a replica."""
+    if not isinstance(master, Uncertain):
+        return master
+    return Uncertain("RoleUndone", say("RoleUndone", detail=how, outlook=then.sentence), master.address)
 
 
 def tried_in_vain(desired: Desired, down_for: float) -> bool:
     """Whether the sentinels had their time: two failover-timeouts, after which a second attempt has ended as well."""
     return down_for > 2 * desired.sentinel.failover_timeout / 1000
+
+
+def in_vain(desired: Desired, down_for: float, *, aborted: bool) -> bool:
+    """Whether the sentinels, who call the master down, have found no successor: a master that serves is used again."""
+    return down_for > 0 and (aborted or tried_in_vain(desired, down_for))
 
 
 def dead_without_successor(desired: Desired, master: Mastership, last: MasterRecord | None) -> Mastership:
@@ -93,30 +119,6 @@ def dead_without_successor(desired: Desired, master: Mastership, last: MasterRec
     return Uncertain("MasterDeadNoSuccessor", message, last.address)
 
 
-def transition_signs(desired: Desired, sentinels: Sentinels, but: str = "") -> tuple[str, ...]:
-    """Return a sentence for each sign that sentinel is at work; `but` is a host whose sentinel is left out."""
-    signs: list[str] = []
-    for host in desired.sentinel_hosts:
-        facts = facts_of(sentinels.get(host.name))
-        if facts is None or host.name == but:
-            continue
-        if facts.tilt:
-            signs.append(f"the sentinel on {host.name} is in tilt mode")
-        if facts.view is not None:
-            signs += _signs_of(host.name, facts.view)
-    seen = {name: view for name, view in views(desired, sentinels).items() if name != but}
-    if len({(view.address, view.port, view.config_epoch) for view in seen.values()}) > 1:
-        signs.append("the sentinels do not name the same master at the same config epoch")
-    return tuple(signs)
-
-
-def _signs_of(host: str, view: SentinelView) -> list[str]:
-    signs = [f"the sentinel on {host} {words}" for flag, words in _SIGNS.items() if flag in view.flags]
-    if view.told_address not in ("", view.address):
-        signs.append(f"the sentinel on {host} is between {view.told_address} and {view.address}")
-    return signs
-
-
 def _unsettled(desired: Desired, context: JudgeContext) -> tuple[str, ...]:
     settle = settle_time(desired, context.settle_min)
     return (f"the last switch is younger than {settle:.0f} s",) if context.since_switch < settle else ()
@@ -125,11 +127,3 @@ def _unsettled(desired: Desired, context: JudgeContext) -> tuple[str, ...]:
 def settle_time(desired: Desired, settle_min: float) -> float:
     """Return how many seconds a switch must be old before anything disturbing is done."""
     return max(settle_min, 2 * desired.sentinel.down_after / 1000)
-
-
-def undivided(desired: Desired, sentinels: Sentinels, but: str = "") -> bool:
-    """Whether every declared sentinel, `but` left out, answers and names one master at one config epoch."""
-    wanted = {host.name for host in desired.sentinel_hosts if host.name != but}
-    seen = {name: view for name, view in views(desired, sentinels).items() if name in wanted}
-    named = {(view.address, view.port, view.config_epoch) for view in seen.values()}
-    return seen.keys() == wanted and len(named) == 1

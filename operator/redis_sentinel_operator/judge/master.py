@@ -50,6 +50,13 @@ def facts_of(fact: Fact[SentinelFacts | Denied | None] | None) -> SentinelFacts 
     return value if isinstance(value, SentinelFacts) else None
 
 
+def redis_of(redis: Redises, host: str) -> RedisFacts | None:
+    """Return the facts of a host's redis that answers, else None."""
+    fact = redis.get(host)
+    value = fact.value if isinstance(fact, Known) else None
+    return value if isinstance(value, RedisFacts) else None
+
+
 def views(desired: Desired, sentinels: Sentinels) -> dict[str, SentinelView]:
     """Return what each declared sentinel that answers says of our master, by host name."""
     found: dict[str, SentinelView] = {}
@@ -92,7 +99,12 @@ def mastership(desired: Desired, sentinels: Sentinels, redis: Redises, last: Mas
     if isinstance(elected, Uncertain):
         return elected
     doubt = _doubt_of_history(desired, elected, redis, last) or _doubt_of_role(elected, redis.get(elected.host))
-    return doubt or Confirmed(elected.host, elected.address, elected.port, elected.epoch)
+    return doubt or Confirmed(elected.host, elected.address, elected.port, elected.epoch, _online(redis[elected.host]))
+
+
+def _online(fact: Fact[RedisFacts | Denied | None]) -> int:
+    value = fact.value if isinstance(fact, Known) else None
+    return len(value.replicas) if isinstance(value, RedisFacts) else 0
 
 
 def elect(desired: Desired, sentinels: Sentinels) -> Elected | Uncertain:
@@ -246,4 +258,5 @@ def _role_reason(fact: Fact[RedisFacts | Denied | None] | None) -> tuple[str, st
         return "MasterStopped", ""
     if isinstance(fact.value, Denied):
         return "PasswordWrong", fact.value.message
-    return ("", "") if fact.value.role == "master" else ("RoleDisagrees", fact.value.role)
+    followed = f"slave of {fact.value.master_address}" if fact.value.role == "slave" else fact.value.role
+    return ("", "") if fact.value.role == "master" else ("RoleDisagrees", followed)

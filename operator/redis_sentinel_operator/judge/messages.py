@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from redis_sentinel_operator.judge import messages_preflight
+
 MASTER = "MasterConfirmed"
 QUORUM = "QuorumHealthy"
 REPLICATION = "ReplicationHealthy"
@@ -18,6 +20,7 @@ CLAIMED = "HostsClaimed"
 CONFIG = "ConfigInSync"
 CREDENTIALS = "CredentialsInSync"
 PREFLIGHT = "PreflightPassed"
+ENDPOINTS = "EndpointsInSync"
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
@@ -75,7 +78,12 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         ),
         "RoleDisagrees": (
             "The sentinels name {host} ({address}:{port}) as master, but its ROLE says {detail}. The operator waits for"
-            " the sentinels to settle it."
+            " the sentinels to settle it: they switch when it has said so for down-after + 20 s. Only where they find "
+            "no good replica then, send `SLAVEOF NO ONE` to the redis whose data are to stay."
+        ),
+        "RoleUndone": (
+            "The master {detail}. Not the sentinels wrote that line: a person or a tool did, which undoes a failover "
+            "each time it is run; take slaveof out of it. {outlook}"
         ),
         "MasterUnreadable": (
             "The sentinels name {host} ({address}:{port}) as master, but its ROLE could not be read: {detail}"
@@ -162,8 +170,8 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "ConfigDrift": "Not as declared: {detail}. With management Full the operator sets it right when it may.",
         "RestartPending": (
             "Written, but in force only after a restart: {detail}. The operator restarts replicas one by one while all "
-            "is calm, and never the master: it waits until the sentinels have switched (SENTINEL FAILOVER on one of "
-            "them)."
+            "is calm, and never the master by itself: ask for it by the act `restart`, which switches to a replica "
+            "first."
         ),
         "DirectiveNotInVersion": (
             "spec.redis.config.{directive}: the redis of {host} is of version {version}, which does not have it and "
@@ -184,7 +192,16 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "NothingToCompare": "No redis runs on the hosts: there is nothing to compare.",
     },
     CREDENTIALS: {
-        "CredentialsInSync": "The Secrets can be used and the servers accept the password.",
+        "CredentialsInSync": "The Secrets can be used and the servers accept the password{version}.",
+        "PasswordChanging": (
+            "Redis on {hosts} does not have the Secret's password{version} yet. With management Full the operator "
+            "gives it to all servers as soon as no failover is going on, and ends no connection; whoever connects anew "
+            "needs it from then on."
+        ),
+        "PasswordNotProved": (
+            "The servers that can be read accept the password{version}. Not read: redis on {hosts}; where it lacks the "
+            "password it is given it once it answers."
+        ),
         "SecretMissing": (
             "The Secret {secret} in namespace {namespace} ({field}) does not exist. Nothing is changed without it. "
             "Create it: `{command}`."
@@ -202,47 +219,43 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "of {usable}."
         ),
         "PasswordWrong": (
-            "{host} does not accept the password of the Secret: {detail} Correct the Secret; the operator changes no "
-            "password."
+            "{host} accepts neither the password of the Secret nor one that stands in its files: {detail} Correct the "
+            "Secret, or set requirepass there by hand to what the Secret has."
         ),
         "PasswordChanged": (
-            "The Secret's password differs from the one that the running servers have, and changing a password is not"
-            " supported yet. Put the old password back."
+            "The Secret's password is not the one that the servers have, and nothing is changed. The operator changes "
+            "a password only in a running cluster of its own, and takes none away; it adopts and starts nothing with "
+            "another password. Put the servers' password into the Secret."
         ),
         "NotReadYet": "The credentials were not used yet.",
         "PasswordNotTried": "The Secrets can be used. No redis runs on the hosts: nobody could try the password.",
     },
-    PREFLIGHT: {
-        "PreflightPassed": "Nothing stands in the way of the declared state.",
-        "NotReadYet": "The hosts were not looked at yet.",
-        "PackagesNotAsked": (
-            "Nothing that was read stands in the way. Whether the hosts can get their packages is asked with "
-            "management Full, before the first change."
+    PREFLIGHT: messages_preflight.TEXT,
+    ENDPOINTS: {
+        "ServicesFollow": "The Services {names} lead to the master, the replicas and the sentinels.",
+        "ServicesHeadless": (
+            "The Services {names} lead to the master, the replicas and the sentinels. They are headless, because this "
+            "Kubernetes gives out no {family} service addresses: their names resolve to the hosts' own addresses."
         ),
-        "ForeignData": (
-            "This resource did not make what is on {detail} Nothing is changed on any host. If it is to be taken "
-            "over, start its sentinels with master name {name}; if it may go, remove it from the host."
+        "EndpointsDisabled": "No Services are kept: spec.endpoints.enabled is false.",
+        "ServicesNotMade": (
+            "Not there: the Services {names}. With management Observe none is made; set it to Full or Paused to have "
+            "them."
         ),
-        "MasterNameDiffers": (
-            "The hosts run a cluster of another name: {found} instead of {name}. Nothing is touched. Create the "
-            "resource anew with spec.masterName: {found}."
+        "NotReadYet": "The Services were not looked at yet: they are made when a master is confirmed.",
+        "ServiceNotOurs": (
+            "{detail}. The operator leaves it as it is, and the Services of these names do not follow the cluster. "
+            "Remove or rename what is there, and the operator makes its own within a minute; or set "
+            "spec.endpoints.enabled to false."
         ),
-        "UndeclaredSentinels": (
-            "Sentinels that this resource does not declare work for {name}: {sentinels}. Their votes count in a "
-            "failover, so the operator changes nothing. Add their hosts to spec.hosts, or stop them and send "
-            "`SENTINEL RESET {name}` to each declared sentinel, one after the other, 30 seconds apart."
+        "SliceNotOurs": (
+            "EndpointSlices of others belong to the Services {names}: {detail}. Clients may be led to what they list. "
+            "The operator leaves them as they are. Remove them: `kubectl -n {namespace} delete endpointslice {first}`."
         ),
-        "PackageNotFound": (
-            "{detail} Add a repository that has it to the yum configuration there, or correct spec.package."
+        "EndpointsRefused": (
+            "The Services do not follow the cluster: {detail}. The operator tries again with each pass. Check its "
+            "rights (kubectl apply -k deploy/) and what the message names."
         ),
-        "PortTaken": ("{detail} Nothing is started there. Stop what listens there."),
-        "UnsupportedSystem": "{detail} The operator leaves the host alone.",
-        "FirewallWider": (
-            "More can connect than spec.firewall.clients says: {detail}. The operator did not open that and leaves it."
-            " Close it on the hosts; what is about the ports of redis alone is closed by the operator with "
-            "spec.firewall.exclusive: true. Or declare who may connect in spec.firewall.clients."
-        ),
-        "StepFailed": "A change did not succeed: {detail} The round was stopped; the operator tries again.",
     },
     READY: {
         "Healthy": "All as declared: {master} is master, {ready} hosts are ready.",
@@ -282,6 +295,7 @@ _STALLED: Final = frozenset(
         "MasterNameDiffers",
         "UndeclaredSentinels",
         "PackageNotFound",
+        "OtherVersion",
         "PortTaken",
         "UnsupportedSystem",
     }

@@ -11,6 +11,7 @@ from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import (
     Claim,
     Denied,
+    Fact,
     FileFacts,
     HostFacts,
     Known,
@@ -88,8 +89,22 @@ def conf_texts(facts: HostFacts) -> Mapping[str, str]:
     if where is None or not isinstance(facts.files, Known):
         return {}
     files: Mapping[str, FileFacts | None] = facts.files.value
-    found = {"redis": files.get(where.redis_conf), "sentinel": files.get(where.sentinel_conf)}
+    found = {
+        "redis": files.get(_file_of(facts.redis) or where.redis_conf),
+        "sentinel": files.get(_file_of(facts.sentinel) or where.sentinel_conf),
+    }
     return {key: file.text for key, file in found.items() if file is not None}
+
+
+def _file_of(fact: Fact[RedisFacts | Denied | None] | Fact[SentinelFacts | Denied | None]) -> str:
+    """Return the file that a server which answers was started with, "" where none is known."""
+    value = fact.value if isinstance(fact, Known) else None
+    return value.config_file if isinstance(value, RedisFacts | SentinelFacts) else ""
+
+
+def role_of(facts: HostFacts) -> str:
+    """Return the role line of redis.conf (`slaveof ADDRESS PORT`), "" where there is none or it was not read."""
+    return _role_line(conf_texts(facts).get("redis", ""))
 
 
 def _unread(facts: HostFacts) -> tuple[str, ...]:

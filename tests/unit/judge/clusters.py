@@ -137,7 +137,9 @@ def alive(name: str) -> HostFacts:
         return replace(host, redis=master(S1, S2, S3))
     conf = f"sentinel monitor {NAME} {ADDRESS[M]} 6379 2\nsentinel known-slave {NAME} {ADDRESS[S1]} 6379\n"
     host = with_conf(host, f"slaveof {ADDRESS[M]} 6379\n", conf)
-    return replace(host, redis=replica(), sentinel=sentinel(M))
+    watching = sentinel(M)
+    assert isinstance(watching.value, SentinelFacts)
+    return replace(host, redis=replica(), sentinel=Known(replace(watching.value, my_id=name[-1] * 40)))
 
 
 def facts(*changed: HostFacts, of: object = bare) -> ClusterFacts:

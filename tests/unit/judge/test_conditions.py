@@ -8,67 +8,26 @@ from typing import Any
 import pytest
 
 from redis_sentinel_operator.judge.conditions import Condition, Inputs, conditions, overall
-from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.judge.messages import CONFIG, CREDENTIALS, PREFLIGHT
 from redis_sentinel_operator.model.fact import ClusterFacts, Known
-from redis_sentinel_operator.model.report import Report, StepResult
-from redis_sentinel_operator.model.step import ConfigDrift, InstallPackage, Plan, Refusal, StartUnit, Step
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Uncertain
+from redis_sentinel_operator.model.step import ConfigDrift, Plan
+from redis_sentinel_operator.model.verdict import Uncertain
 from unit.judge.clusters import (
     AWAY,
     LAST,
-    OWNER,
     S1,
     S2,
     S3,
     M,
     alive,
-    bare,
     desired,
     facts,
-    owned,
     replica,
     running,
     sentinel,
     unreachable,
-    with_data,
 )
-
-BEGUN = BootstrapRecord("b1", M, "2026-01-31T12:00:00Z")
-DONE = replace(BEGUN, completed_at="2026-01-31T12:01:00Z")
-START = Step(S1, "start redis.service", "it does not run", StartUnit("redis.service", 6379, False), 1)
-INSTALL = Step(S1, "install redis", "it is not installed", InstallPackage("redis", None), 1)
-
-
-SETTLED = Plan()
-
-
-def inputs(read: ClusterFacts, plan: Plan = SETTLED, **changes: Any) -> Inputs:
-    """What is known after a pass over `read`; a cluster that was whole before unless `record` says otherwise."""
-    record = changes.pop("record", LAST)
-    bootstrap = changes.pop("bootstrap", DONE)
-    verdict = judge(changes.get("desired", desired()), read, record, JudgeContext(OWNER, bootstrap))
-    report = Report(
-        1,
-        read,
-        verdict,
-        plan,
-        changes.pop("results", ()),
-        changes.pop("sentence", "so it is"),
-        changes.pop("refusal", None),
-    )
-    whole = Inputs(1, desired(), report, verdict.master, record, bootstrap, observed=1, ready="4/4")
-    return replace(whole, **changes)
-
-
-def shown(this: Inputs) -> tuple[str, str, str, str]:
-    """Phase, Ready, Reconciling, Stalled ("-": the condition is not there)."""
-    found = {each.type: each.status for each in conditions(this)}
-    return overall(this).phase, found["Ready"], found.get("Reconciling", "-"), found.get("Stalled", "-")
-
-
-def one(this: Inputs, kind: str) -> Condition:
-    return next(each for each in conditions(this) if each.type == kind)
+from unit.judge.telling import BEGUN, START, inputs, one, shown
 
 
 def test_the_conditions_of_a_healthy_cluster() -> None:
@@ -108,6 +67,12 @@ def test_the_conditions_of_a_healthy_cluster() -> None:
             "The Secrets can be used and the servers accept the password.",
         ),
         Condition("PreflightPassed", "True", "PreflightPassed", "Nothing stands in the way of the declared state."),
+        Condition(
+            "EndpointsInSync",
+            "Unknown",
+            "NotReadYet",
+            "The Services were not looked at yet: they are made when a master is confirmed.",
+        ),
     )
 
 
@@ -234,8 +199,8 @@ def test_waiting_for_a_restart() -> None:
     assert shown(this) == ("WaitingForYou", "True", "-", "-")
     assert one(this, CONFIG).message == (
         "Written, but in force only after a restart: bind on redis_slave01. The operator restarts replicas one "
-        "by one while all is calm, and never the master: it waits until the sentinels have switched (SENTINEL FAILOVER "
-        "on one of them)."
+        "by one while all is calm, and never the master by itself: ask for it by the act `restart`, which switches to "
+        "a replica first."
     )
 
 
@@ -278,45 +243,6 @@ def test_a_stopped_cluster_is_started() -> None:
     assert overall(this).message.startswith("The whole cluster is stopped; it is started with the files it has.")
 
 
-REFUSALS = [
-    Refusal(CREDENTIALS, "SecretMissing", "The Secret redis-ssh does not exist."),
-    Refusal(CONFIG, "InvalidSpec", "spec.hosts[0].address is no IP address."),
-    Refusal(PREFLIGHT, "ForeignData", "There is data."),
-]
-
-
-@pytest.mark.parametrize("refusal", REFUSALS)
-@pytest.mark.parametrize("management", ["Full", "Paused", "Observe"])
-def test_a_refusal_blocks_with_its_reason(refusal: Refusal, management: Any) -> None:
-    this = inputs(running(), refusal=refusal, desired=desired(management=management))
-    assert shown(this) == ("Blocked", "False", "-", "True")
-    for kind in ("Ready", "Stalled", refusal.condition):
-        found = one(this, kind)
-        assert (found.reason, found.message) == (refusal.reason, refusal.message)
-
-
-def test_a_refusal_before_anything_was_read() -> None:
-    report = Report(1, None, None, Plan(), (), "no", REFUSALS[0])
-    this = Inputs(1, None, report, None, None, None, observed=1)
-    assert shown(this) == ("Blocked", "False", "-", "True")
-
-
-@pytest.mark.parametrize(
-    ("read", "kind", "reason"),
-    [
-        (facts(unreachable(S1, "HostKeyChanged", "S1 shows another key")), "HostsReachable", "HostKeyChanged"),
-        (facts(unreachable(S1, "AuthenticationFailed", "no")), "HostsReachable", "AuthenticationFailed"),
-        (facts(owned(alive(S1), owner="other/ns/x"), of=alive), "HostsClaimed", "HostClaimedByAnother"),
-        (facts(with_data(bare(S1))), PREFLIGHT, "ForeignData"),
-    ],
-)
-def test_what_needs_a_person_blocks(read: ClusterFacts, kind: str, reason: str) -> None:
-    this = inputs(read, record=None, bootstrap=None)
-    assert shown(this) == ("Blocked", "False", "-", "True")
-    assert (one(this, kind).status, one(this, kind).reason) == ("False", reason)
-    assert one(this, "Stalled").message == one(this, kind).message
-
-
 def test_before_there_is_a_cluster_nobody_looks_for_its_sentinels() -> None:
     this = inputs(facts(), record=None, bootstrap=None)
     found = one(this, "MasterConfirmed")
@@ -333,63 +259,6 @@ def test_nothing_is_said_to_be_in_order_where_nothing_runs() -> None:
     ]
     working = inputs(facts(), record=None, bootstrap=None)
     assert (one(working, CONFIG).reason, one(working, PREFLIGHT).reason) == ("NothingToCompare", "PreflightPassed")
-
-
-LOST_KEY = "redis_slave01 shows another key"
-
-
-def test_one_host_that_waits_for_a_person_does_not_take_the_others_along() -> None:
-    this = inputs(facts(unreachable(S1, "HostKeyChanged", LOST_KEY), of=alive))
-    assert shown(this) == ("Degraded", "True", "-", "True")
-    assert overall(this).reason == "HostKeyChanged"
-    assert one(this, "Stalled").message == one(this, "HostsReachable").message == overall(this).message
-
-
-def test_a_failover_is_told_as_one_although_a_host_waits_for_a_person() -> None:
-    this = inputs(facts(unreachable(S1, "HostKeyChanged", LOST_KEY), of=alive), switching=True)
-    assert shown(this) == ("FailingOver", "False", "True", "-")
-
-
-def test_hosts_that_wait_for_a_person_block_where_without_them_nothing_can_be_used() -> None:
-    hosts = [unreachable(name, "AuthenticationFailed", "no") for name in (S1, S2)]
-    this = inputs(facts(*hosts, of=alive))
-    assert shown(this) == ("Blocked", "False", "-", "True")
-    assert overall(this).reason == "AuthenticationFailed"
-
-
-def test_an_unreachable_host_does_not_block() -> None:
-    assert shown(inputs(facts(unreachable(S1), of=alive)))[3] == "-"
-
-
-def test_a_package_that_no_repository_has_blocks() -> None:
-    result = StepResult(INSTALL, False, "No package redis available", 1.0, "PackageNotFound")
-    this = inputs(facts(), Plan((INSTALL,)), results=(result,), record=None, bootstrap=BEGUN)
-    assert shown(this) == ("Blocked", "False", "-", "True")
-    assert one(this, PREFLIGHT) == Condition(
-        PREFLIGHT,
-        "False",
-        "PackageNotFound",
-        "redis_slave01: install redis: No package redis available. Add a repository that has it to the yum "
-        "configuration there, or correct spec.package.",
-    )
-
-
-def test_a_step_that_failed_is_said_and_tried_again() -> None:
-    result = StepResult(START, False, "it does not answer PING", 1.0)
-    this = inputs(running(), Plan((START,)), results=(result,))
-    assert shown(this) == ("Degraded", "True", "-", "-")
-    assert one(this, PREFLIGHT) == Condition(
-        PREFLIGHT,
-        "False",
-        "StepFailed",
-        "A change did not succeed: redis_slave01: start redis.service: it does not answer PING. The round was "
-        "stopped; the operator tries again.",
-    )
-
-
-def test_deleting_beats_everything() -> None:
-    this = inputs(running(), refusal=REFUSALS[0], deleting=True)
-    assert shown(this) == ("Deleting", "False", "True", "-")
 
 
 def test_one_unread_sentinel_fact_is_degraded_with_its_reason() -> None:

@@ -34,10 +34,18 @@ def asked(need: Need, host: str, read: ClusterFacts, since_switch: float = 1000)
     return why_not(need, host, WHOLE, read, judge(WHOLE, read, LAST, JudgeContext(OWNER, None, since_switch)))
 
 
-@pytest.mark.parametrize("need", list(Need))
+@pytest.mark.parametrize("need", [need for need in Need if need not in (Need.SUPERSEDED, Need.UNDONE)])
 @pytest.mark.parametrize("host", [M, S1, S2, S3])
 def test_all_needs_are_met_in_the_calm_cluster(need: Need, host: str) -> None:
     assert asked(need, host, running()) is None
+
+
+def test_nothing_in_the_calm_cluster_is_superseded() -> None:
+    assert asked(Need.SUPERSEDED, S1, running()) == "it did not start after redis_master01 became master"
+
+
+def test_no_master_of_the_calm_cluster_was_undone() -> None:
+    assert asked(Need.UNDONE, M, running()) == "redis_master01 may not be made the master again"
 
 
 def test_a_foreign_claim_on_any_host_stops_every_host() -> None:
@@ -62,6 +70,16 @@ def test_a_failover_at_any_other_sentinel_stops_it(flag: str) -> None:
     read = facts(replace(alive(S2), sentinel=sentinel(M, 0, flag)), of=alive)
     for need in (Need.CONFIRMED, Need.CALM):
         assert asked(need, S1, read) == f"the sentinel on redis_slave02 is in a failover ({flag})"
+
+
+def test_the_sentinels_may_call_a_serving_master_down_but_not_replace_it() -> None:
+    down = [replace(alive(name), sentinel=sentinel(M, 0, "s_down", "o_down")) for name in (S1, S2, S3)]
+    assert asked(Need.SERVING, S1, facts(*down, of=alive)) is None
+    begun = replace(alive(S1), sentinel=sentinel(M, 0, "o_down", "failover_in_progress"))
+    said = "the sentinel on redis_slave01 is in a failover (failover_in_progress)"
+    assert asked(Need.SERVING, S1, facts(begun, *down[1:], of=alive)) == said
+    nobody = facts(*[replace(alive(name), sentinel=Known(None)) for name in (S1, S2)], of=alive)
+    assert (asked(Need.SERVING, S1, nobody) or "").startswith("Who is master is not known")
 
 
 ODD_S2 = [

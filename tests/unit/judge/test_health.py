@@ -233,7 +233,9 @@ def test_unclaimed_and_unread_claims() -> None:
 def test_a_refused_password_is_named() -> None:
     found = verdict(facts(replace(alive(S2), redis=Known(Denied("WRONGPASS invalid"))), of=alive)).credentials
     assert (found.ok, found.reason) == (False, "PasswordWrong")
-    assert found.message.startswith("redis_slave02 does not accept the password of the Secret: WRONGPASS invalid")
+    assert found.message.startswith(
+        "redis_slave02 accepts neither the password of the Secret nor one that stands in its files: WRONGPASS invalid"
+    )
 
 
 def test_a_port_of_another_program_is_named() -> None:

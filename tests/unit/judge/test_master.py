@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hypothesis import given
+import pytest
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from redis_sentinel_operator.judge.master import candidate, mastership
@@ -184,9 +185,19 @@ def a_sentinel(draw: st.DrawFn) -> SentinelFact:
     return others[kind]
 
 
+@st.composite
+def sentinels_that_mostly_agree(draw: st.DrawFn) -> dict[str, SentinelFact]:
+    """What three sentinels say of one master at one epoch, except for those that say something else."""
+    host, epoch = draw(st.sampled_from([M, S1])), draw(st.integers(0, 3))
+    stray = draw(st.sets(st.sampled_from([S1, S2, S3]), max_size=2))
+    return {name: draw(a_sentinel()) if name in stray else sentinel(host, epoch) for name in (S1, S2, S3)}
+
+
 REDIS = st.sampled_from([master(), replica(), replica(S1), AWAY, Known(None), Known(Denied("NOAUTH"))])
-SENTINELS = st.dictionaries(st.sampled_from([*ADDRESS, "stranger"]), a_sentinel())
-REDISES = st.dictionaries(st.sampled_from(list(ADDRESS)), REDIS)
+SENTINELS = st.dictionaries(st.sampled_from([*ADDRESS, "stranger"]), a_sentinel()) | sentinels_that_mostly_agree()
+REDISES = st.dictionaries(st.sampled_from(list(ADDRESS)), REDIS) | st.fixed_dictionaries(
+    {name: st.sampled_from([replica(), replica(), master()]) for name in ADDRESS}
+)
 RECORDS = st.none() | st.builds(
     MasterRecord,
     st.sampled_from([M, S1]),
@@ -235,12 +246,20 @@ def test_confirmed_needs_a_majority_at_the_highest_epoch_and_role(
     assert candidate(WHOLE, sentinels) == found.host
 
 
+def falls(found: Mastership, last: MasterRecord | None) -> bool:
+    """Whether somebody is confirmed who is not newer than the last one: a lower epoch, or the same for another."""
+    if isinstance(found, Uncertain) or last is None:
+        return False
+    lower = found.config_epoch < last.config_epoch
+    return lower or (found.config_epoch == last.config_epoch and found.address != last.address)
+
+
 @given(SENTINELS, REDISES, RECORDS)
 def test_an_older_epoch_needs_all_sentinels_calm_and_all_others_no_masters(
     sentinels: dict[str, SentinelFact], redis: dict[str, RedisFact], last: MasterRecord | None
 ) -> None:
     found = mastership(WHOLE, sentinels, redis, last)
-    if isinstance(found, Uncertain) or last is None or found.config_epoch >= last.config_epoch:
+    if not falls(found, last) or isinstance(found, Uncertain):
         return
     seen = views_of(sentinels)
     assert seen.keys() == {S1, S2, S3}
@@ -254,6 +273,18 @@ def test_an_older_epoch_needs_all_sentinels_calm_and_all_others_no_masters(
         assert isinstance(other, Known)
         assert not isinstance(other.value, Denied)
         assert other.value is None or other.value.role == "slave"
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["lower-epoch", "same-epoch-other-address"])
+def test_the_property_is_asked_of_epochs_that_fall(older: bool) -> None:
+    """There are such answers among those that are tried; else the property would say nothing."""
+
+    def asked(case: tuple[dict[str, SentinelFact], dict[str, RedisFact], MasterRecord | None]) -> bool:
+        found, last = mastership(WHOLE, *case), case[2]
+        return falls(found, last) and (found.config_epoch < last.config_epoch) is older  # type: ignore[union-attr]
+
+    cases = st.tuples(sentinels_that_mostly_agree(), REDISES, RECORDS)
+    find(cases, asked, settings=settings(max_examples=20_000, phases=[Phase.generate], derandomize=True, database=None))
 
 
 @given(SENTINELS)
