@@ -31,7 +31,7 @@ from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Plan, Step
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Verdict
+from redis_sentinel_operator.model.verdict import BootstrapRecord, MasterRecord, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.settings import Settings
@@ -77,21 +77,26 @@ class Reading:
 
 @dataclass(slots=True)
 class Passes:
-    """The loop of an operator, one pass at a time."""
+    """The loop of an operator, one pass at a time. `last` is the master that status has, since `reign_began`."""
 
     desired: Desired
     links: Mapping[str, HostLink]
     bootstrap: BootstrapRecord | None = None
+    last: MasterRecord | None = None
+    reign_began: float = math.inf  # time.monotonic()
+    down_for: float = 0.0  # for how long status says that the master is not to be used
     guard: Guard = field(default_factory=lambda: Guard(OWNER, EPOCH))
     settings: Settings = field(default_factory=Settings)
 
     async def read(self, *, adopt: bool = False) -> Reading:
         facts = await gather(self.desired, self.links, self.settings)
-        verdict = judge(self.desired, facts, None, JudgeContext(self.guard.owner, self.bootstrap, math.inf))
+        last_for = max(0.0, facts.at - self.reign_began)
+        context = JudgeContext(self.guard.owner, self.bootstrap, math.inf, self.down_for, last_for=last_for)
+        verdict = judge(self.desired, facts, self.last, context)
         return Reading(facts, verdict, plan(self.desired, facts, verdict, self._context(adopt)))
 
     async def do(self, step: Step) -> StepResult:
-        return await execute(step, self.links[step.host], self.desired, self.guard, self.settings)
+        return await execute(step, self.links, self.desired, self.guard, self.settings)
 
     async def once(self) -> tuple[Reading, list[StepResult]]:
         """One pass: the plan's stages one after the other, the hosts of a stage at the same time."""
@@ -132,7 +137,7 @@ class Passes:
         return results
 
     def _context(self, adopt: bool) -> PlanContext:
-        return PlanContext(self.guard.owner, self.bootstrap, adopt)
+        return PlanContext(self.guard.owner, self.bootstrap, adopt, frozenset(host.name for host in self.desired.hosts))
 
 
 def set_up(lab: Lab) -> None:

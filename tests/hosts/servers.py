@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -29,24 +30,39 @@ def unpacked(family: Family, into: Path) -> Path:
 @contextmanager
 def serving(server: Path, conf: str = "", password: str | None = None) -> Iterator[redis.Redis]:
     """A server that was started with this file (dir and port are added), and a connection to it; answers are bytes."""
-    with TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with TemporaryDirectory() as folder:
         file = Path(folder) / "redis.conf"
-        file.write_bytes(encode(f"{conf}\ndir {folder}\nport {port}\nbind 127.0.0.1\n"))
-        process = subprocess.Popen([server, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        client = redis.Redis(port=port, password=password, protocol=2)
-        try:
-            up = wait_until(lambda: process.poll() is not None or answers(client), 10.0, 0.02)
-            assert up and process.poll() is None, _said(process)
+        file.write_bytes(encode(f"{conf}\ndir {folder}\n"))
+        with running(server, file, password) as client:
             yield client
-        finally:
-            client.close()
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+
+
+@contextmanager
+def running(server: Path, file: Path, password: str | None = None, *, sentinel: bool = False) -> Iterator[redis.Redis]:
+    """A server, or a sentinel, with a file that stays; where it listens is added to its words."""
+    port = free_port()
+    words = ["--sentinel", "--port", str(port)] if sentinel else ["--port", str(port), "--bind", "127.0.0.1"]
+    process = subprocess.Popen([server, file, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    client = redis.Redis(port=port, password=password, protocol=2)
+    try:
+        up = wait_until(lambda: process.poll() is not None or answers(client), 10.0, 0.02)
+        assert up and process.poll() is None, _said(process)
+        yield client
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that connections of this machine take for themselves."""
+    while True:
+        port = random.randint(15000, 30000)
+        with socket.socket() as free:
+            if free.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def answers(client: redis.Redis) -> bool:

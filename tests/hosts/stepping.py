@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hosts.passes import Passes
 from lab.hosts import Host
+from lab.labs import Lab
 from lab.resp import Resp
 from lab.seedcluster import MASTER_NAME, PASSWORD
 from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.conf.kernel import SYSCTL_FILE
 from redis_sentinel_operator.model.step import (
     Action,
     Step,
@@ -42,7 +45,7 @@ async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def conf(host: Host) -> str:
-    return host.run("cat /etc/redis.conf").stdout
+    return host.run(f"cat {host.family.redis_conf}").stdout
 
 
 def stat(host: Host, path: str) -> str:
@@ -53,6 +56,27 @@ def close_ports(host: Host) -> None:
     for where in ("", "--permanent "):
         for port in (6379, 26379):
             host.run(f"firewall-cmd -q {where}--remove-port={port}/tcp", check=False)
+
+
+def leave_a_ring(lab: Lab, master: Host) -> Host:
+    """What a play leaves that restarts all as replicas of a host of its own, which follows the master; return that."""
+    first = next(host for host in lab.hosts if host != master)
+    lab.at_once(lambda host: host.run("systemctl stop redis"))
+    for host in lab.hosts:
+        followed = master if host == first else first
+        host.run(f"sed -i '/^slaveof /d' /etc/redis.conf; echo 'slaveof {followed.address} 6379' >>/etc/redis.conf")
+    lab.at_once(lambda host: host.run("systemctl start redis"))
+    return first
+
+
+async def planned(loop: Passes, kind: type) -> Step:
+    """The first step of a kind, once one is planned."""
+    async with asyncio.timeout(30):
+        while True:
+            steps = [each for each in (await loop.read()).todo.steps if isinstance(each.action, kind)]
+            if steps:
+                return steps[0]
+            await asyncio.sleep(0.2)
 
 
 def set_quorum(host: Host) -> None:
@@ -89,6 +113,14 @@ BREAKS: dict[str, tuple[Callable[[Host], object], list[str]]] = {
     "a drop-in that is gone": (
         lambda host: host.run(f"rm {EL7.redis_drop_in} && systemctl daemon-reload"),
         [f"write {EL7.redis_drop_in}"],
+    ),
+    "no file for the kernel": (
+        lambda host: host.run(f"rm {SYSCTL_FILE}"),
+        [f"set vm.overcommit_memory to 1 ({SYSCTL_FILE})"],
+    ),
+    "a queue that is too short": (
+        lambda host: host.run("sysctl -q -w net.core.somaxconn=128"),
+        [f"set vm.overcommit_memory to 1, net.core.somaxconn to 511 ({SYSCTL_FILE})"],
     ),
     "the sentinel's settings": (set_quorum, ["set quorum, parallel-syncs on the sentinel"]),
     "a file that all can read": (

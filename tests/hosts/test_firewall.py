@@ -46,8 +46,13 @@ async def whole(installed: Lab) -> Lab:
 
 def connects(target: Host, port: int, *, by: str = "") -> bool:
     """Whether a connection of this machine, from its address `by`, is let in."""
+    return connects_to(target.address, port, by=by)
+
+
+def connects_to(address: str, port: int, *, by: str = "") -> bool:
+    """Whether a connection to an address, of either family, is let in."""
     try:
-        with socket.create_connection((target.address, port), timeout=2, source_address=(by, 0) if by else None):
+        with socket.create_connection((address, port), timeout=2, source_address=(by, 0) if by else None):
             return True
     except OSError:
         return False

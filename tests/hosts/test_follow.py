@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
+import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median_low
+from typing import NamedTuple
 
+import paramiko
 import pytest
 
-from hosts.passes import Passes, passes
+from hosts.hearing import SETTINGS, Ear, ask, listening, until
+from hosts.passes import passes
 from lab.faults import cut_off, hang_sentinel
-from lab.hosts import Host
 from lab.labs import Lab
-from lab.resp import Resp
 from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, make_by_hand
 from redis_sentinel_operator.follow.follower import FOLLOWING, Follower
-from redis_sentinel_operator.follow.history import record, shown
-from redis_sentinel_operator.model.event import Failover, SentinelEvent
 from redis_sentinel_operator.model.fact import Known, Unknown
-from redis_sentinel_operator.settings import Settings
 
-SETTINGS = Settings(follower_poll=1.0)
+# Whose memory is counted: pytest, its plugins and the lab keep what they like.
+MADE_BY = tuple(tracemalloc.Filter(True, f"*/{name}/*") for name in ("redis_sentinel_operator", "paramiko", "asyncio"))
+NOTICED = 5.0  # seconds after which it is known that a sentinel is away
 
 
 @pytest.fixture(scope="module")
@@ -31,75 +36,11 @@ def cluster(lab_hosts: Lab) -> HandMade:
     return make_by_hand(lab_hosts)
 
 
-@dataclass(slots=True)
-class Ear:
-    """What the followers of all sentinels hear."""
-
-    work: Passes
-    followers: dict[str, Follower] = field(default_factory=dict)
-    events: list[SentinelEvent] = field(default_factory=list)
-    levels: Counter[str] = field(default_factory=Counter)
-
-    def hears(self, channel: str) -> set[str]:
-        """The hosts whose sentinels said it."""
-        return {event.sentinel for event in self.events if event.channel == channel}
-
-    def follows(self, *hosts: Host) -> bool:
-        return all(self.followers[host.name].state == Known(FOLLOWING) for host in hosts)
-
-    def history(self) -> tuple[Failover, ...]:
-        history: tuple[Failover, ...] = ()
-        for event in self.events:
-            history = record(history, event, self.work.desired)
-        return shown(history)
-
-
-async def until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - the condition is partly another host's
-            await asyncio.sleep(0.02)
-    assert true(), what
-
-
-@asynccontextmanager
-async def listening(lab: Lab, settings: Settings = SETTINGS, deaf: bool = False) -> AsyncIterator[Ear]:
-    """Followers of all sentinels; `deaf`: what they tell raises at the one who hears it."""
-    async with passes(lab) as work:
-        ear = Ear(work)
-
-        def on_event(event: SentinelEvent) -> None:
-            ear.events.append(event)
-            if deaf:
-                raise RuntimeError("deaf")
-
-        def on_level(host: str) -> None:
-            ear.levels[host] += 1
-            if deaf:
-                raise RuntimeError("deaf")
-
-        for host in work.desired.sentinel_hosts:
-            link = work.links[host.name]
-            ear.followers[host.name] = Follower(host, work.desired, link, settings, on_event, on_level)
-        tasks = [asyncio.create_task(follower.run()) for follower in ear.followers.values()]
-        try:
-            yield ear
-            assert not any(task.done() for task in tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-
-
 @pytest.fixture
 async def ear(cluster: HandMade, lab_hosts: Lab) -> AsyncIterator[Ear]:
     async with listening(lab_hosts) as ear:
         await until(lambda: ear.follows(*cluster.sentinels), 15, "all are followed")
         yield ear
-
-
-def ask(host: Host, *words: str) -> object:
-    with Resp.to(host, 26379) as sentinel:
-        return sentinel.call(*words)
 
 
 async def test_all_tell_of_a_failover_and_it_is_one_entry(ear: Ear, cluster: HandMade) -> None:
@@ -127,8 +68,7 @@ async def test_the_level_is_polled_while_nothing_is_said(ear: Ear) -> None:
 async def test_a_sentinel_that_hangs_is_noticed_and_followed_again(ear: Ear, cluster: HandMade) -> None:
     hanging, *others = cluster.sentinels
     with hang_sentinel(hanging):
-        silence = SETTINGS.follower_silence
-        await until(lambda: not ear.follows(hanging), silence + 1, "the silence was noticed")
+        await until(lambda: not ear.follows(hanging), NOTICED, "the silence was noticed")
         state = ear.followers[hanging.name].state
         assert state == Unknown(f"the sentinel on {hanging.name} did not answer in time", "NoAnswer")
         assert ear.follows(*others)
@@ -154,7 +94,7 @@ async def test_a_sentinel_that_restarts_is_read_anew(ear: Ear, cluster: HandMade
 async def test_a_host_that_is_cut_off_is_noticed_and_the_others_are_heard(ear: Ear, cluster: HandMade) -> None:
     away, *others = cluster.sentinels
     with cut_off(away):
-        await until(lambda: not ear.follows(away), SETTINGS.follower_silence + 1, "the silence was noticed")
+        await until(lambda: not ear.follows(away), NOTICED, "the silence was noticed")
         names = {host.name for host in others}
         await until(lambda: ear.hears("+sdown") >= names, 15, "the others tell that it is down")
         assert ear.follows(*others)
@@ -194,7 +134,7 @@ async def test_directly_where_forwarding_is_refused(cluster: HandMade, lab_hosts
         hosts = tuple(replace(host, ssh=replace(host.ssh, resp="Direct")) for host in work.desired.hosts)
     async with passes(lab_hosts, hosts=hosts) as work:
         host = work.desired.sentinel_hosts[0]
-        follower = Follower(host, work.desired, work.links[host.name], SETTINGS, lambda _: None, lambda _: None)
+        follower = Follower(host, work.desired, work.links[host.name], SETTINGS, lambda _: None, lambda *_: None)
         task = asyncio.create_task(follower.run())
         try:
             await until(lambda: follower.state == Known(FOLLOWING), 5, "it is followed")
@@ -202,3 +142,64 @@ async def test_directly_where_forwarding_is_refused(cluster: HandMade, lab_hosts
         finally:
             task.cancel()
             await asyncio.wait({task})
+
+
+@pytest.mark.timeout(400)
+async def test_a_hundred_reconnects_leave_nothing_behind(
+    ear: Ear, cluster: HandMade, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sentinels drop us again and again: tasks, channels, descriptors and memory stay as they were.
+
+    What stays behind after a reconnect stays after each, so it grows in every span of them. What comes or goes once in
+    a process that does more than this, a cache or a file of the lab's, grows in one.
+    """
+    caplog.set_level(logging.CRITICAL)  # pytest keeps what is logged
+    tracemalloc.start()
+    try:
+        await reconnect(ear, cluster, 3)  # what is made once is made now
+        marks = [footprint()]
+        for _ in range(5):
+            await reconnect(ear, cluster, 7)
+            marks.append(footprint())
+    finally:
+        tracemalloc.stop()
+    assert sum(ear.beginnings.values()) >= 3 * (3 + 5 * 7)
+    grown = Footprint(*(_usual_growth(each) for each in zip(*marks, strict=True)))
+    assert max(grown.tasks, grown.channels, grown.descriptors) <= 0, marks
+    assert grown.memory < 10 * 1024, marks  # half a kilobyte for each of 21
+
+
+def _usual_growth(marks: Sequence[int]) -> int:
+    return median_low(after - before for before, after in pairwise(marks))
+
+
+async def reconnect(ear: Ear, cluster: HandMade, rounds: int) -> None:
+    """Have all sentinels close our connections, and wait until they are followed and polled again, time after time."""
+    names = [host.name for host in cluster.sentinels]
+    for _ in range(rounds):
+        begun, levels = ear.beginnings.copy(), ear.levels.copy()
+
+        def again(begun: Counter[str] = begun, levels: Counter[str] = levels) -> bool:
+            return all(ear.beginnings[name] > begun[name] and ear.levels[name] > levels[name] + 2 for name in names)
+
+        for host in cluster.sentinels:
+            assert await asyncio.to_thread(ask, host, "CLIENT", "KILL", "TYPE", "pubsub") == 1
+        await until(again, 60, "all are followed again")
+    ear.events.clear()
+
+
+class Footprint(NamedTuple):
+    """What this process holds; `memory` in bytes of Python objects that we or our libraries made."""
+
+    tasks: int
+    channels: int
+    descriptors: int
+    memory: int
+
+
+def footprint() -> Footprint:
+    gc.collect()
+    channels = [each for each in gc.get_objects() if isinstance(each, paramiko.Channel) and not each.closed]
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    memory = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(MADE_BY).traces)
+    return Footprint(len(asyncio.all_tasks()), len(channels), descriptors, memory)

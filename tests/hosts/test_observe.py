@@ -31,8 +31,8 @@ from redis_sentinel_operator.model.fact import (
     SentinelFacts,
     Unknown,
 )
-from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.observe.gather import gather, read_claim, read_redis, read_sentinels
+from redis_sentinel_operator.observe.late import Late
 
 T = TypeVar("T")
 PARTS = ("os", "packages", "files", "units", "firewall", "data", "processes", "listeners", "claim")
@@ -274,6 +274,17 @@ async def test_a_redis_that_hangs_is_not_known_in_time(
     assert isinstance(value((await read(at_work)).hosts[host.name].redis), RedisFacts)
 
 
+async def test_only_a_sentinel_that_hangs_is_unknown_when_time_is_up(at_work: Passes, cluster: HandMade) -> None:
+    host = cluster.replicas[1]
+    await read(at_work)
+    late = Late(0.5, lambda name: None)
+    with hang_sentinel(host):
+        found = await gather(at_work.desired, at_work.links, at_work.settings, late)
+    assert [unknown_parts(found.hosts[each.name]) for each in cluster.replicas] == [[], ["sentinel"], []]
+    fact = found.hosts[host.name].sentinel
+    assert isinstance(fact, Unknown) and f"the sentinel on {host.name} runs (redis-sentinel, pid " in fact.message
+
+
 async def test_a_hanging_sentinel_does_not_hold_up_the_votes(at_work: Passes, cluster: HandMade) -> None:
     hanging = cluster.replicas[0]
     await read(at_work)
@@ -296,17 +307,6 @@ async def test_a_stopped_redis_is_proved_to_be_stopped(at_work: Passes, cluster:
         host.run("systemctl start redis")
     assert facts.redis == Known(None)
     assert isinstance(alone, Unknown) and alone.reason == "NoAnswer"  # the port alone proves nothing
-
-
-async def test_another_password_is_refused_and_not_shown(cluster: HandMade, lab_hosts: Lab) -> None:
-    async with passes(lab_hosts, password=Secret("wrong-pass")) as work:
-        facts = await read(work)
-    refused = value(facts.hosts[cluster.master.name].redis)
-    assert isinstance(refused, Denied)
-    assert "wrong-pass" not in refused.message
-    async with passes(lab_hosts, password=None) as work:
-        refused = value((await read(work)).hosts[cluster.master.name].redis)
-    assert isinstance(refused, Denied) and refused.message == "Authentication required."
 
 
 async def test_a_sentinel_in_protected_mode_refuses_all_but_its_own_host(cluster: HandMade, lab_hosts: Lab) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hosts.passes import OWNER, Passes, passes
+from hosts.stepping import until
 from hosts.test_kinds import host_of, kinds
 from lab.hosts import Host
 from lab.labs import Lab
+from lab.machine import run
 from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.conf import yum_conf
 from redis_sentinel_operator.conf.directives import sha256
@@ -25,6 +29,7 @@ from redis_sentinel_operator.settings import Settings
 
 __all__ = ["kinds"]
 
+pytestmark = pytest.mark.timeout(240)
 FAMILIES = pytest.mark.parametrize(
     "name",
     ["el7", pytest.param("el8", marks=pytest.mark.long), "el9", pytest.param("el10", marks=pytest.mark.long)],
@@ -125,17 +130,86 @@ async def test_a_module_stream_is_enabled_before(kinds: Lab) -> None:
         assert facts.leftovers == Known(("/etc/redis.conf.rpmsave",))
 
 
+LOCK = "/var/cache/dnf/metadata_lock.pid"
+# A yum of the host's own is stopped while it holds the lock; on a fast machine the first may have let go before.
+HOLD_THE_LOCK = f"""
+for try in $(seq 50); do
+    rm -f {LOCK}
+    yum -q makecache </dev/null >/dev/null 2>&1 &
+    while kill -0 $! && ! [ -s {LOCK} ]; do :; done 2>/dev/null
+    kill -STOP $! 2>/dev/null && [ "$(cat {LOCK})" = $! ] && exit 0
+    kill -KILL $! 2>/dev/null
+done
+exit 1
+"""
+
+
 @pytest.mark.parametrize("name", ["el7", "el10"])
 async def test_another_yum_is_waited_for_up_to_a_deadline(kinds: Lab, name: str) -> None:
     host, family = host_of(kinds, name)
+    package = InstallPackage(family.redis.name, None)
     async with owning(kinds, host) as loop:
-        host.run(
-            "sleep 300 >/dev/null 2>&1 </dev/null & "
-            "mkdir -p /var/cache/dnf; printf %s $! >/var/cache/dnf/metadata_lock.pid"
-        )
+        host.run(HOLD_THE_LOCK)
         loop.settings = replace(Settings(), package_timeout=12.0)
-        done = await do(loop, host, InstallPackage(family.redis.name, None))
+        done = await do(loop, host, package)
         assert (done.ok, done.message) == (False, "another yum holds the lock for longer than 6 s")
-        host.run("kill $(cat /var/cache/dnf/metadata_lock.pid)")
-        done = await do(loop, host, InstallPackage(family.redis.name, None))
+        loop.settings = Settings()
+        waiting = asyncio.create_task(do(loop, host, package))
+        await until(lambda: host.run("pgrep -fc 'yum -y .*install'", check=False).stdout != "0\n")
+        assert not waiting.done()
+        host.run(f"kill -CONT $(cat {LOCK})")
+        done = await waiting
         assert done.ok, done.message
+
+
+@contextmanager
+def yum_that(host: Host, does: str) -> Iterator[None]:
+    """The host's yum does something else; the real one is at hand as `really`."""
+    host.run(
+        "mv /usr/bin/yum /usr/bin/really && cat >/usr/bin/yum && chmod 755 /usr/bin/yum", stdin=f"#!/bin/sh\n{does}"
+    )
+    try:
+        yield
+    finally:
+        host.run("mv -f /usr/bin/really /usr/bin/yum")
+
+
+async def test_what_yum_says_at_its_end_is_not_trusted(kinds: Lab) -> None:
+    """The status of yum 3 is 0 though it skipped the name, and 1 where something beside the package went wrong."""
+    host, _ = host_of(kinds, "el7")
+    async with owning(kinds, host) as loop:
+        with yum_that(host, "echo 'Loaded plugins: fastestmirror'; echo 'No package redis available.'; exit 0\n"):
+            done = await do(loop, host, InstallPackage("redis", None))
+        assert (done.ok, done.message, done.reason) == (
+            False, "no enabled repository has redis", "PackageNotFound",
+        )  # fmt: skip
+        with yum_that(host, "echo 'Nothing to do'; exit 0\n"):
+            done = await do(loop, host, InstallPackage("redis", None))
+        assert (done.ok, done.message) == (False, "yum did not install redis: Nothing to do")
+        with yum_that(host, 'really "$@"; exit 1\n'):
+            done = await do(loop, host, InstallPackage("redis", "3.2.6-2.el7"))
+        assert (done.ok, done.message) == (True, "redis 3.2.6-2.el7 is installed")
+
+
+async def test_what_an_update_leaves_beside_a_changed_file_is_reported(kinds: Lab, tmp_path: Path) -> None:
+    host, _ = host_of(kinds, "el7")
+    async with owning(kinds, host) as loop:
+        host.run("yum -y -q install redis-3.2.6-2.el7; echo '# mine' >>/etc/redis.conf")
+        assert (await loop.read()).facts.hosts[host.name].leftovers == Known(())
+        _update_with_another_redis_conf(host, tmp_path)
+        reading = await loop.read()
+        assert reading.facts.hosts[host.name].leftovers == Known(("/etc/redis.conf.rpmnew",))
+        assert host.run("tail -n 1 /etc/redis.conf").stdout == "# mine\n"
+
+
+def _update_with_another_redis_conf(host: Host, work: Path) -> None:
+    """Let rpm itself update redis to a release that ships other lines in redis.conf."""
+    (work / "redis.spec").write_text(
+        "Name: redis\nVersion: 3.2.6\nRelease: 4.el7\nSummary: redis\nLicense: BSD\n%description\nredis\n"
+        "%install\nmkdir -p %{buildroot}/etc\necho '# another' >%{buildroot}/etc/redis.conf\n"
+        "%files\n%attr(0640, root, root) %config(noreplace) /etc/redis.conf\n"
+    )
+    run(["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {work}", work / "redis.spec"])
+    built = next(work.glob("RPMS/*/*.rpm"))
+    (host.root / "root/redis.rpm").write_bytes(built.read_bytes())
+    host.run("rpm -U --noscripts --nodeps /root/redis.rpm")

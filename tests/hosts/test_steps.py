@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from hosts.command_lines import watching_command_lines
-from hosts.passes import EPOCH, OWNER, Passes, find_each_other, passes, seed, set_up, settled_passes
+from hosts.passes import EPOCH, OWNER, Passes, passes, seed
 from hosts.stepping import BREAKS, OF_THE_MACHINE, conf, has, redis, sentinel, stat, step, until
 from lab.hosts import Host
 from lab.labs import Lab
-from lab.observe import canary, untouched
+from lab.observe import untouched
 from lab.seedcluster import MASTER_NAME, PASSWORD
 from redis_sentinel_operator.apply.executor import Guard
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.conf.kernel import SOMAXCONN, SYSCTL_FILE
 from redis_sentinel_operator.connect.command import sudo_mend
 from redis_sentinel_operator.errors import NotOurHost
 from redis_sentinel_operator.model.desired import BastionAccess
@@ -27,15 +27,19 @@ from redis_sentinel_operator.model.fact import FirewalldRule, Known
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     Action,
+    AllowPorts,
     ConfigSet,
     EditConf,
     EditFirewalld,
-    EnableUnit,
+    EnableUnits,
     FillChain,
     InstallPackage,
+    LabelFile,
+    ProveRewrite,
     ReleaseClaim,
     RememberKeys,
     SentinelSet,
+    SetKernel,
     StartUnit,
     TakeClaim,
     WriteDropIn,
@@ -44,24 +48,6 @@ from redis_sentinel_operator.model.step import (
 from redis_sentinel_operator.model.verdict import Confirmed
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(scope="module")
-def whole(lab_hosts: Lab) -> Lab:
-    """The seed's cluster, set up by the steps themselves; every test leaves it whole."""
-    lab_hosts.reset()
-
-    with canary(PASSWORD, lab_hosts):
-        set_up(lab_hosts)
-    assert find_each_other(lab_hosts), "the sentinels did not find each other"
-    return lab_hosts
-
-
-@pytest.fixture
-async def loop(whole: Lab) -> AsyncIterator[Passes]:
-    """An operator's loop over the whole cluster, whose bootstrap is over."""
-    async with settled_passes(whole) as each:
-        yield each
 
 
 # -- the set-up
@@ -174,8 +160,11 @@ def actions(host: Host) -> list[Action]:
         EditConf(EL7.redis_conf, {"repl-timeout": "61"}, text=Secret(edited), base_sha256=sha256(text)),
         WriteSentinelConf(EL7.sentinel_conf, Secret(fresh), base_sha256=in_use),
         WriteDropIn(EL7.redis_drop_in, "[Service]\nRestart=always\n"),
+        SetKernel(SYSCTL_FILE, "vm.overcommit_memory = 2\n", {SOMAXCONN: "600"}),
+        LabelFile(EL7.redis_conf, "redis_conf_t"),
+        AllowPorts((6380,)),
         StartUnit("systemd-timesyncd.service", 6379, sentinel=False),
-        EnableUnit("rsync.service"),
+        EnableUnits(("rsync.service",)),
         EditFirewalld(add=(FirewalldRule("runtime", "public", "7777/tcp"),)),
         FillChain("iptables", "*filter\n:REDIS-SENTINEL-OPERATOR - [0:0]\nCOMMIT\n"),
         RememberKeys({}),
@@ -210,7 +199,7 @@ async def test_a_later_lease_is_noted_and_shuts_the_earlier_one_out(loop: Passes
     host = whole.replicas[0]
     later = Guard(OWNER, EPOCH + 5)
     earlier, loop.guard = loop.guard, later
-    assert (await loop.do(step(host, EnableUnit("redis.service")))).ok
+    assert (await loop.do(step(host, EnableUnits(("redis.service",))))).ok
     reading = await loop.read()
     claim = reading.facts.hosts[host.name].claim
     assert isinstance(claim, Known)
@@ -218,7 +207,7 @@ async def test_a_later_lease_is_noted_and_shuts_the_earlier_one_out(loop: Passes
     assert (claim.value.owner, claim.value.bootstrap_id, claim.value.lease_epoch) == (OWNER, "b1", EPOCH + 5)
     loop.guard = earlier
     with pytest.raises(NotOurHost):
-        await loop.do(step(host, EnableUnit("redis.service")))
+        await loop.do(step(host, EnableUnits(("redis.service",))))
     host.run(f"sed -i 's/{EPOCH + 5}/{EPOCH}/' /var/lib/redis-sentinel-operator/state.json")
 
 
@@ -232,17 +221,17 @@ async def test_a_host_changes_hands_only_by_force(loop: Passes, whole: Lab) -> N
     assert (await loop.do(step(host, ReleaseClaim()))).ok
     loop.guard = ours
     with pytest.raises(NotOurHost, match="nobody"):
-        await loop.do(step(host, EnableUnit("redis.service")))
+        await loop.do(step(host, EnableUnits(("redis.service",))))
     done = await loop.until_settled()
     assert done[0].step.action == TakeClaim(OWNER, "b1", loop.desired.hosts[0].address)
-    assert [type(each.step.action) for each in done[1:]] == [RememberKeys]
+    assert [type(each.step.action) for each in done[1:]] == [RememberKeys, ProveRewrite]
 
 
 async def test_a_change_waits_for_the_one_that_is_going_on(loop: Passes, whole: Lab) -> None:
     host = whole.replicas[0]
     lock = "/var/lib/redis-sentinel-operator/lock"
     host.run(f"flock {lock} sleep 2 >/dev/null 2>&1 </dev/null & while flock -n {lock} true; do sleep 0.05; done")
-    result = await loop.do(step(host, EnableUnit("redis.service")))
+    result = await loop.do(step(host, EnableUnits(("redis.service",))))
     assert result.ok
     assert result.seconds > 1
 

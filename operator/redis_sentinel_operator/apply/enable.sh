@@ -1,4 +1,9 @@
-# Lets a unit come up with the machine; starts nothing. $1 unit.
+# Lets units come up with the machine; starts nothing. $@ the units. Exits 1 where one of them still would not.
 rso_guard
-systemctl enable "$1" >/dev/null 9>&-
-systemctl is-enabled "$1"
+systemctl enable "$@" >/dev/null 9>&-
+for unit; do
+    state=$(systemctl is-enabled "$unit") || {
+        printf '%s %s\n' "$unit" "$state"
+        exit 1
+    }
+done

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import redis.exceptions
 
-from redis_sentinel_operator.apply import files, firewall, package, resp, units
+from redis_sentinel_operator.apply import files, firewall, kernel, operation, package, resp, roles, units
 from redis_sentinel_operator.apply.outcome import Outcome, failed, scrub
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.operation import (
+    AdmitPassword,
+    AskFailover,
+    Demote,
+    Fence,
+    ForgetOperation,
+    GivePassword,
+    RememberOperation,
+    StartAgain,
+    StopMaster,
+)
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
+    AllowPorts,
     ConfigSet,
     EditConf,
     EditFirewalld,
-    EnableUnit,
+    EnableUnits,
     FillChain,
     InstallPackage,
+    LabelFile,
     LockPackage,
+    MakeReplica,
+    ProveRewrite,
     ReleaseClaim,
     RememberKeys,
+    RememberNotes,
+    RestoreMaster,
     SaveChain,
     SentinelSet,
+    SetKernel,
     StartUnit,
     Step,
+    StopUnit,
     TakeClaim,
     WriteDropIn,
     WriteSentinelConf,
@@ -36,8 +56,17 @@ from redis_sentinel_operator.settings import Settings
 __all__ = ["Guard", "execute"]
 
 
-async def execute(step: Step, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> StepResult:
+async def execute(
+    step: Step, links: Mapping[str, HostLink], desired: Desired, guard: Guard, settings: Settings
+) -> StepResult:
     """Do a step; what the host refuses is a result that is not ok.
+
+    Args:
+        step: what to do.
+        links: the way to every host; a step on one may have to ask the others right before.
+        desired: the declared cluster.
+        guard: under which owner and lease.
+        settings: deadlines.
 
     Raises:
         NotOurHost: the host belongs to another owner or a later lease epoch was there; nothing was changed.
@@ -45,7 +74,7 @@ async def execute(step: Step, link: HostLink, desired: Desired, guard: Guard, se
     """
     started = time.monotonic()
     try:
-        outcome = await _act(step, link, desired, guard, settings)
+        outcome = await _act(step, links, desired, guard, settings)
     except PortClosed:
         outcome = failed("nobody listens there any more")
     except redis.exceptions.RedisError as error:
@@ -53,8 +82,15 @@ async def execute(step: Step, link: HostLink, desired: Desired, guard: Guard, se
     return StepResult(step, outcome.ok, outcome.message, time.monotonic() - started, outcome.reason)
 
 
-async def _act(step: Step, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
+async def _act(
+    step: Step, links: Mapping[str, HostLink], desired: Desired, guard: Guard, settings: Settings
+) -> Outcome:
+    link = links[step.host]
     match step.action:
+        case MakeReplica() as action:
+            return await roles.make_replica(action, link, links, desired, guard)
+        case RestoreMaster() as action:
+            return await roles.restore_master(action, link, links, desired, guard)
         case EditConf() | WriteSentinelConf() as action:
             return await files.replace(action, link, desired, guard, settings)
         case StartUnit() as action:
@@ -62,17 +98,31 @@ async def _act(step: Step, link: HostLink, desired: Desired, guard: Guard, setti
         case ConfigSet() as action:
             return await resp.config_set(action, link, desired, guard, settings)
         case SentinelSet() as action:
-            return await resp.sentinel_set(action, link, guard, settings)
+            return await resp.sentinel_set(action, link, desired, guard, settings)
+        case ProveRewrite() as action:
+            return await resp.prove_rewrite(action, link, desired, guard, settings)
         case TakeClaim() as action:
             return await files.take_claim(action, link, guard, settings)
+        case (
+            RememberOperation()
+            | ForgetOperation()
+            | Fence()
+            | AskFailover()
+            | Demote()
+            | AdmitPassword()
+            | GivePassword()
+            | StopMaster()
+            | StartAgain()
+        ) as action:
+            return await operation.operate(action, link, links, desired, guard)
         case _:
             return await _act_plainly(step, link, guard, settings)
 
 
 async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
     match step.action:
-        case RememberKeys() as action:
-            return await files.remember_keys(action, link, guard, settings)
+        case RememberKeys() | RememberNotes() as action:
+            return await files.remember(action, link, guard, settings)
         case ReleaseClaim():
             return await files.release_claim(link, guard, settings)
         case InstallPackage() as action:
@@ -81,7 +131,11 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await files.lock_package(action, link, guard, settings)
         case WriteDropIn() as action:
             return await files.write_drop_in(action, link, guard, settings)
-        case EnableUnit() as action:
+        case StopUnit() as action:
+            return await units.stop(action, link, guard, settings)
+        case SetKernel() | LabelFile() | AllowPorts() as action:
+            return await kernel.change_kernel(action, link, guard, settings)
+        case EnableUnits() as action:
             return await units.enable(action, link, guard, settings)
         case EditFirewalld() | FillChain() | SaveChain() as action:
             return await firewall.change_firewall(action, link, guard, settings)

@@ -14,6 +14,7 @@ from redis_sentinel_operator.model.step import (
     EditConf,
     LockPackage,
     RememberKeys,
+    RememberNotes,
     TakeClaim,
     WriteDropIn,
     WriteSentinelConf,
@@ -37,11 +38,18 @@ async def release_claim(link: HostLink, guard: Guard, settings: Settings) -> Out
     return _judge(await change(link, guard, "release", seconds=settings.step_timeout), "released")
 
 
-async def remember_keys(action: RememberKeys, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
-    """Write into state.json which directives of redis.conf are ours."""
-    keys = {name: {"set": each.value, "shipped": each.shipped} for name, each in action.keys.items()}
-    stdin = json.dumps(keys, sort_keys=True).encode()
-    return _judge(await change(link, guard, "keys", stdin=stdin, seconds=settings.step_timeout), "written down")
+async def remember(action: RememberKeys | RememberNotes, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Write into state.json which directives of redis.conf are ours, or what was seen of the host."""
+    name, content = ("notes", dict(action.notes)) if isinstance(action, RememberNotes) else ("keys", _records(action))
+    stdin = json.dumps(content, sort_keys=True).encode()
+    return _judge(await change(link, guard, "keys", name, stdin=stdin, seconds=settings.step_timeout), "written down")
+
+
+def _records(action: RememberKeys) -> dict[str, object]:
+    return {
+        name: {"set": each.value, "shipped": each.shipped, **({"begun": each.begun} if each.begun else {})}
+        for name, each in action.keys.items()
+    }
 
 
 async def replace(

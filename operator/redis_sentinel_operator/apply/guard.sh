@@ -7,7 +7,7 @@ rso_state=$rso_dir/state.json
 
 rso_value() { # key: its value in state.json, which is written one key a line
     [ -r "$rso_state" ] || return 0
-    sed -n 's/^ *"'"$1"'": *"\{0,1\}\([^",]*\)"\{0,1\},\{0,1\} *$/\1/p' "$rso_state" | head -n 1
+    sed -n '/^ *"'"$1"'": *"\{0,1\}\([^",]*\)"\{0,1\},\{0,1\} *$/{s//\1/p;q;}' "$rso_state"
 }
 
 rso_lock() {
@@ -44,16 +44,21 @@ rso_replace() { # path mode owner group: atomically by what comes on stdin; on d
     if command -v restorecon >/dev/null; then restorecon "$1" 2>/dev/null || :; fi
 }
 
-rso_keys() { # the directives that we set: one JSON object on one line
-    rso_had_keys=
-    [ ! -r "$rso_state" ] || rso_had_keys=$(sed -n 's/^ *"keys": *\({.*}\),\{0,1\} *$/\1/p' "$rso_state" | head -n 1)
-    [ -n "$rso_had_keys" ] || rso_had_keys='{}'
-    printf '%s' "$rso_had_keys"
+rso_object() { # keys|notes|operation: what we set, what was seen, what goes on; one JSON object on one line
+    rso_had_object=
+    [ ! -r "$rso_state" ] ||
+        rso_had_object=$(sed -n 's/^ *"'"$1"'": *\({.*}\),\{0,1\} *$/\1/p' "$rso_state" | head -n 1)
+    [ -n "$rso_had_object" ] || rso_had_object='{}'
+    printf '%s' "$rso_had_object"
 }
 
-rso_write_state() { # owner bootstrap-id first-master lease-epoch keys
-    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "firstMaster": "%s",\n "leaseEpoch": %s,\n "keys": %s\n}\n' "$@" |
+rso_write_state() { # owner bootstrap-id first-master lease-epoch keys notes operation
+    printf '{\n "owner": "%s",\n "bootstrapId": "%s",\n "firstMaster": "%s",\n "leaseEpoch": %s,\n "keys": %s,\n "notes": %s,\n "operation": %s\n}\n' "$@" |
         rso_replace "$rso_state" 0600 root root
+}
+
+rso_keep_state() { # keys notes operation: all else in it stays, but for the lease epoch, which is ours
+    rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$(rso_value firstMaster)" "$RSO_EPOCH" "$1" "$2" "$3"
 }
 
 rso_guard() {
@@ -68,7 +73,5 @@ rso_guard() {
         exit 75
     fi
     rso_later
-    [ "$rso_had" -eq "$RSO_EPOCH" ] ||
-        rso_write_state "$RSO_OWNER" "$(rso_value bootstrapId)" "$(rso_value firstMaster)" "$RSO_EPOCH" "$(rso_keys)" ||
-        exit 70
+    [ "$rso_had" -eq "$RSO_EPOCH" ] || rso_keep_state "$(rso_object keys)" "$(rso_object notes)" "$(rso_object operation)" || exit 70
 }

@@ -62,7 +62,10 @@ async def change(
         NotOurHost: the host belongs to another owner, or a later lease epoch was there; nothing was changed.
         ConnectError: the outcome is unknown.
     """
-    result = await link.run(compose(name, guard, *arguments), stdin=stdin, timeout=seconds)
+    try:
+        result = await link.run(compose(name, guard, *arguments), stdin=stdin, timeout=seconds)
+    finally:
+        link.keep(None)  # what was read before is read anew, whatever became of the change
     if result.exit_status == NOT_OURS:
         raise NotOurHost(f"{link.host.name}: {result.stderr.strip()}")
     return result

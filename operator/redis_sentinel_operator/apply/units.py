@@ -13,7 +13,7 @@ from redis_sentinel_operator.apply.scripts import Guard, change, plain
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import EnableUnit, StartUnit
+from redis_sentinel_operator.model.step import EnableUnits, StartUnit, StopUnit
 from redis_sentinel_operator.settings import Settings
 
 _POLL = 0.1  # seconds between two questions whether it is up
@@ -21,12 +21,23 @@ _LOOK = 1.0  # seconds between two looks at the unit, which may have failed
 _IN_USE = "Address already in use"
 
 
-async def enable(action: EnableUnit, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
-    """Let a unit come up with the machine."""
-    result = await change(link, guard, "enable", action.unit, seconds=settings.step_timeout)
+async def enable(action: EnableUnits, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Let units come up with the machine."""
+    result = await change(link, guard, "enable", *action.units, seconds=settings.step_timeout)
+    names = ", ".join(action.units)
     if result.exit_status == 0:
-        return done(f"{action.unit} is {result.text.strip()}")
-    return failed(scrub(result.stderr) or f"{action.unit} is {result.text.strip() or 'not enabled'}")
+        return done(f"enabled: {names}")
+    return failed(
+        scrub(result.stderr) or f"not enabled: {names} ({' '.join(result.text.split()) or 'nothing is said'})"
+    )
+
+
+async def stop(action: StopUnit, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Stop a unit and wait until it has ended."""
+    result = await change(link, guard, "stop", action.unit, seconds=settings.step_timeout)
+    if result.exit_status == 0:
+        return done(f"{action.unit} is stopped")
+    return failed(scrub(result.stderr) or f"systemctl stop {action.unit} did not succeed")
 
 
 async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
@@ -35,10 +46,10 @@ async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guar
     Where it does not, the outcome says why.
     """
     deadline = time.monotonic() + settings.step_timeout
-    verb = "restart" if action.restart else "start"
-    result = await change(link, guard, verb, action.unit, seconds=settings.step_timeout)
+    before = "stop" if action.restart else ""
+    result = await change(link, guard, "start", action.unit, before, seconds=settings.step_timeout)
     if result.exit_status != 0:
-        return failed(scrub(result.stderr, desired.password) or f"systemctl {verb} {action.unit} did not succeed")
+        return failed(scrub(result.stderr, desired.password) or f"systemctl start {action.unit} did not succeed")
     state, said, refused, looked = "", "", "", time.monotonic()
     while time.monotonic() < deadline:
         up, refused = await _answers(action, link, desired)

@@ -35,6 +35,7 @@ class Family:
     sentinel_log: str
     yum_conf: str
     modules: bool  # whether its dnf has module streams
+    semanage: str  # the package that has it
 
     def features(self, running: str, module: str = "") -> str:
         """Return the version whose features may be planned: the EL's own, or the running one where that is older."""
@@ -77,6 +78,7 @@ EL7 = Family(
     sentinel_log="/var/log/redis/sentinel.log",
     yum_conf="/etc/yum.conf",
     modules=False,
+    semanage="policycoreutils-python",
 )
 EL8 = replace(
     EL7,
@@ -84,6 +86,7 @@ EL8 = replace(
     own={"": "5.0.3", "redis:5": "5.0.3", "redis:6": "6.0.9"},
     yum_conf="/etc/dnf/dnf.conf",
     modules=True,
+    semanage="policycoreutils-python-utils",
 )
 EL9 = replace(
     EL8,
@@ -108,6 +111,7 @@ EL10 = Family(
     sentinel_log="/var/log/valkey/sentinel.log",
     yum_conf="/etc/dnf/dnf.conf",
     modules=False,
+    semanage="policycoreutils-python-utils",
 )
 
 FAMILIES = {"7": EL7, "8": EL8, "9": EL9, "10": EL10}

@@ -1,18 +1,33 @@
 """sentinel.conf: what a sentinel keeps in it, and a fresh one for a sentinel that joins.
 
-The file belongs to the running sentinel, which rewrites it all the time: it is written only where it holds no state.
+The file belongs to the running sentinel, which rewrites it all the time: it is written whole only where it holds no
+state, and of a stopped one only the password's line is set right.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from redis_sentinel_operator.conf.directives import Line, join, parse_lines
+from redis_sentinel_operator.conf.directives import Line, join, parse_text
 from redis_sentinel_operator.conf.values import any_address
 from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.secret import Secret
 
 _KNOWN = frozenset({"known-slave", "known-replica", "known-sentinel"})
+# Keywords whose first word is the name of a master; one that is not monitored ends the sentinel at its start.
+_OF_A_MASTER = _KNOWN | {
+    "auth-pass",
+    "auth-user",
+    "down-after-milliseconds",
+    "failover-timeout",
+    "parallel-syncs",
+    "notification-script",
+    "client-reconfig-script",
+    "config-epoch",
+    "leader-epoch",
+    "rename-command",
+    "master-reboot-down-after-period",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,7 @@ class Monitor:
 class SentinelConf:
     """A parsed sentinel.conf. Of lines that repeat the last counts, as in Redis."""
 
+    raws: tuple[str, ...] = field(repr=False)
     lines: tuple[Line, ...] = field(repr=False)
 
     @property
@@ -65,6 +81,29 @@ class SentinelConf:
         value = self.setting(master, "auth-pass")
         return None if value is None else Secret(value)
 
+    @property
+    def astray(self) -> tuple[tuple[int, str, str], ...]:
+        """Line number, keyword and name of each line about a master that is not monitored: no sentinel starts so."""
+        return tuple((line.at + 1, _keyword(line), line.words[2]) for line in self.lines if self._is_astray(line))
+
+    def with_auth_pass(self, master: str, password: Secret | None) -> str:
+        """Return the file with the password of a monitored master; equal to the file where it has it already.
+
+        The line stands after `monitor`, as up to 6.0 it must. An auth-pass of a master that is not monitored goes: it
+        was meant for this one. Without a password only that is done.
+        """
+        wrong = [line for line in self.lines if _keyword(line) == "auth-pass" and self._is_astray(line)]
+        monitor = [line for line in self.lines if _is_about(line, "monitor", master)][-1]
+        have = [line for line in self.lines if _is_about(line, "auth-pass", master)]
+        wanted = [] if password is None else [join(("sentinel", "auth-pass", master, password.reveal()))]
+        right = password is None or (self.auth_pass(master) == password and have[0].at > monitor.at)
+        gone = {line.at for line in wrong} | ({line.at for line in have} if not right else set())
+        found: list[str] = []
+        for at, raw in enumerate(self.raws):
+            found += [] if at in gone else [raw]
+            found += wanted if at == monitor.at and not right else []
+        return "\n".join(found)
+
     def get(self, name: str) -> str | None:
         """Return a plain directive (port, bind, dir, logfile, protected-mode); None when there is no line."""
         values = [" ".join(line.arguments) for line in self.lines if line.name == name]
@@ -75,6 +114,9 @@ class SentinelConf:
         """The numbers of the lines whose quotes do not balance; Sentinel refuses to start with them."""
         return tuple(line.at + 1 for line in self.lines if line.broken)
 
+    def _is_astray(self, line: Line) -> bool:
+        return len(line.words) > 2 and _keyword(line) in _OF_A_MASTER and line.words[2] not in self.masters
+
     def _sentinel(self, keyword: str) -> list[tuple[str, ...]]:
         return [line.words[2:] for line in self.lines if _keyword(line) == keyword]
 
@@ -84,9 +126,13 @@ def _keyword(line: Line) -> str:
     return line.words[1].lower() if line.name == "sentinel" and len(line.words) > 1 else ""
 
 
+def _is_about(line: Line, keyword: str, master: str) -> bool:
+    return _keyword(line) == keyword and line.words[2:3] == (master,)
+
+
 def parse(text: str) -> SentinelConf:
     """Read a sentinel.conf; never fails: a line that Sentinel could not read is kept and told by `.broken`."""
-    return SentinelConf(parse_lines(text.split("\n")))
+    return SentinelConf(*parse_text(text))
 
 
 def render(

@@ -28,6 +28,7 @@ _SUDO_LINE = re.compile(
     r"^(sudo: .*|.* is not in the sudoers file.*|Sorry, user .* is not allowed to execute .*|env: .*sudo.*)$",
     re.MULTILINE,
 )
+_STATUS = re.compile(rb"(\d+)\n")
 _SUDO_HARMLESS = ("unable to resolve host", "setrlimit")
 
 
@@ -69,8 +70,7 @@ def frame_command(
     text = script.rstrip("\n").encode()  # $(...) strips trailing newlines, and the length is compared
     if b"\0" in text:
         raise ValueError("a script cannot hold a NUL byte")
-    words = ["env", "LC_ALL=C"]
-    words += ["sudo", "-n"] if sudo else []
+    words = ["env", "LC_ALL=C", "sudo", "-n"] if sudo else []  # what sudo says is read
     words += ["timeout", "-k", f"{kill_after:.1f}", f"{seconds:.1f}", "/bin/sh", "-c", f"'{_BOOT}'", "sh"]
     words += [marker, str(len(text)), str(len(payload))]
     return Command(" ".join(words), text + payload)
@@ -81,8 +81,8 @@ class Frame:
 
     def __init__(self, marker: str, limit: int) -> None:
         self._begin = f"{marker} begin\n".encode()
-        self._end = re.compile(re.escape(f"{marker} end ".encode()) + rb"(\d+)\n")
-        self._tail = len(marker) + len(" end 000\n")
+        self._end = f"{marker} end ".encode()
+        self._tail = len(self._end) + len("000\n")
         self._limit = limit
         self._data = bytearray()
         self._scanned = 0
@@ -124,11 +124,12 @@ class Frame:
             self._scanned = 0
 
     def _find_end(self) -> None:
-        found = self._end.search(self._data, max(0, self._scanned - self._tail))
+        found = self._data.find(self._end, max(0, self._scanned - self._tail))
         self._scanned = len(self._data)
-        if found:
-            self.exit_status = int(found[1])
-            del self._data[found.start() :]
+        status = _STATUS.match(self._data, found + len(self._end)) if found >= 0 else None
+        if status:
+            self.exit_status = int(status[1])
+            del self._data[found:]
 
 
 def sudo_refusal(stderr: str) -> str | None:

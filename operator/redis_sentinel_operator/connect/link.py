@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import Executor
 
 import redis.asyncio
 import redis.exceptions
+from redis.exceptions import AuthenticationError
 
 from redis_sentinel_operator.connect.bastion import Bastions
 from redis_sentinel_operator.connect.command import CommandResult
@@ -17,6 +19,8 @@ from redis_sentinel_operator.errors import HostUnreachable
 from redis_sentinel_operator.model.desired import DesiredHost
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.settings import Settings
+
+_MOST = 8  # passwords that are tried; each is one round trip
 
 
 class HostLink:
@@ -50,11 +54,27 @@ class HostLink:
         self._clients: dict[tuple[int, Secret | None], redis.asyncio.Redis] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._attempt: asyncio.Task[None] | None = None
+        self._kept: tuple[object, object] = (None, None)
+        self.former: tuple[Secret, ...] = ()
 
     @property
     def connected(self) -> bool:
         """Whether the SSH connection stands, as far as anybody has noticed."""
         return self.session.connected
+
+    @property
+    def kept(self) -> object:
+        """What a reader kept of this connection; None once it was lost, or after a change on the host."""
+        connection, what = self._kept
+        return what if connection is self.session.connection else None
+
+    def keep(self, what: object) -> None:
+        """Keep something for the next reader, as long as this connection stands."""
+        self._kept = (self.session.connection, what)
+
+    def offer(self, passwords: Iterable[Secret]) -> None:
+        """Offer these passwords as well to a server that refuses the one it is asked with."""
+        self.former = tuple(dict.fromkeys((*passwords, *self.former)))[:_MOST]
 
     def serves(self, host: DesiredHost, credentials: Credentials) -> bool:
         """Tell whether this link is the one for the host: same address, same access, same credentials."""
@@ -95,6 +115,8 @@ class HostLink:
     async def resp(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
         """Return the client of a port: strings decoded, RESP2, no retries; it connects anew after an error.
 
+        A server that refuses the password is offered those of `offer`: it may not have been given the new one yet.
+
         Raises:
             PortClosed: nobody listens.
             ForwardingRefused: sshd forbids forwarding.
@@ -129,6 +151,16 @@ class HostLink:
     async def _open(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
         if self.host.ssh.resp == "Tunnel":
             await self.connect()
+        others = [] if password is None else [each for each in self.former if each != password]
+        refused: list[AuthenticationError] = []
+        for each in (password, *others):
+            try:
+                return await self._client(port, each)
+            except AuthenticationError as error:
+                refused.append(error)
+        raise refused[0]
+
+    async def _client(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
         return await resp_client(
             self.session,
             port,

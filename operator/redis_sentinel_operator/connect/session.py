@@ -66,6 +66,11 @@ class HostSession:
         """Whether the connection stands, as far as anybody has noticed."""
         return self._link is not None and self._link.alive
 
+    @property
+    def connection(self) -> object:
+        """The connection that stands, to tell it from the next one; None where none does."""
+        return self._link if self.connected else None
+
     async def connect(self) -> None:
         """Connect unless the connection stands; concurrent callers share the attempt.
 

@@ -13,17 +13,18 @@ import logging
 import select
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_CLOSE, cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
 CHUNK = 16 * 1024  # one packet; far below the third of the send buffer that POLLOUT promises to be free
 _SEND_BUFFER = 256 * 1024
 _WINDOW = 2 * 1024 * 1024  # OpenSSH's own window
 _MAX_PACKET = 32 * 1024
+_REMEMBERED = 64  # channels after which a number is forgotten
 RETRY = 0.005  # seconds until a send that was not possible is tried again
 
 
@@ -63,12 +64,33 @@ class WakeEvent(threading.Event):
         self._waker()
 
 
+class LoopChannel(paramiko.Channel):
+    """A channel about which nothing is said after its end.
+
+    paramiko decides under a lock what to say, and says it after that. Its own thread may answer sshd's close in
+    between, and sshd ends the whole connection for a word about a channel that is gone ("ieof packet referred to
+    nonexistent channel", seen with short commands on a busy machine). `speaking` is held from the decision to the word.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.speaking = threading.Lock()
+
+    def _handle_close(self, m: Message) -> None:
+        """Answer sshd's close, in paramiko's thread."""
+        with self.speaking:
+            super()._handle_close(m)  # type: ignore[misc]
+
+
 class LoopTransport(paramiko.Transport):
     """A paramiko transport whose requests return at once."""
 
     # paramiko wakes each connection's thread ten times a second only to look whether it was closed. Ours is closed by
     # shutting the socket down, which wakes it; 5 s is left for its keepalive timer.
     _active_check_timeout = 5.0
+    _channel_handler_table = paramiko.Transport._channel_handler_table | {  # type: ignore[attr-defined]
+        MSG_CHANNEL_CLOSE: LoopChannel._handle_close
+    }
 
     def __init__(self, sock: socket.socket, on_end: Callable[[], None]) -> None:
         super().__init__(sock)
@@ -107,17 +129,18 @@ class LoopTransport(paramiko.Transport):
         while not self.can_send():  # noqa: ASYNC110 - no event tells when a socket has room again
             await asyncio.sleep(RETRY)
 
-    def request_channel(self, kind: str, answered: WakeEvent, destination: tuple[str, int] | None) -> paramiko.Channel:
+    def request_channel(self, kind: str, answered: WakeEvent, destination: tuple[str, int] | None) -> LoopChannel:
         """Ask for a channel; `answered` is set when sshd accepts, refuses, or the connection ends.
 
         It is `Transport.open_channel` without its wait.
         """
         with self.lock:
             number: int = self._next_channel()  # type: ignore[attr-defined]
-            channel = paramiko.Channel(number)
+            channel = LoopChannel(number)
             self._channels.put(number, channel)  # type: ignore[attr-defined]
             self.channel_events[number] = answered
-            self.channels_seen[number] = True
+            self.channels_seen[number] = True  # a late word about a channel that is gone is no reason to hang up
+            self.channels_seen.pop(number - _REMEMBERED, None)  # paramiko would keep the number of each for ever
             channel._set_transport(self)  # type: ignore[attr-defined]
             channel._set_window(_WINDOW, _MAX_PACKET)  # type: ignore[attr-defined]
         message = Message()
@@ -177,7 +200,7 @@ class ChannelPort:
         self,
         loop: asyncio.AbstractEventLoop,
         transport: LoopTransport,
-        channel: paramiko.Channel,
+        channel: LoopChannel,
         on_ready: Callable[[], None],
     ) -> None:
         self._loop = loop
@@ -222,14 +245,15 @@ class ChannelPort:
         """
         if self.closed:
             raise ConnectionResetError("the SSH channel is closed")
-        if not (self._transport.can_send() and self._channel.send_ready()):
-            return 0
-        try:
-            return self._channel.send(bytes(data[:CHUNK]))
-        except TimeoutError:
-            return 0
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise ConnectionResetError("the SSH channel is closed") from error
+        with self._speaking() as may:
+            if not (may and self._transport.can_send() and self._channel.send_ready()):
+                return 0
+            try:
+                return self._channel.send(bytes(data[:CHUNK]))
+            except TimeoutError:
+                return 0
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise ConnectionResetError("the SSH channel is closed") from error
 
     async def send_all(self, data: bytes) -> None:
         """Send everything and then the end of the stream, waiting without a thread when the host is slow."""
@@ -243,15 +267,28 @@ class ChannelPort:
     async def send_eof(self) -> None:
         """End our direction."""
         await self._transport.sendable()
-        self._channel.shutdown_write()
+        with self._speaking() as may:
+            if may:
+                self._channel.shutdown_write()
 
     def close(self, tries: int = 200) -> None:
         """Close the channel now or, while nothing can be sent, soon; a dead connection needs no telling."""
         if self._transport.can_send() or tries == 0:
-            if tries:
-                self._channel.close()
+            with self._speaking() as may:
+                if may and tries:
+                    self._channel.close()
             return
         self._loop.call_later(RETRY, self.close, tries - 1)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[bool]:
+        """Hold the word; False while paramiko's thread has it: it closes the channel, and there is no more to say."""
+        may = self._channel.speaking.acquire(blocking=False)
+        try:
+            yield may
+        finally:
+            if may:
+                self._channel.speaking.release()
 
 
 def tune(sock: socket.socket, dead_peer: float) -> None:

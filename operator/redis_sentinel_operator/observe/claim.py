@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from redis_sentinel_operator.model.fact import Claim, Fact, FileFacts, KeyRecord, Known, Unknown
+from redis_sentinel_operator.model.operation import from_document
 
 CLAIM_PATH = "/var/lib/redis-sentinel-operator/state.json"
 _REASON = "ProbeFailed"
@@ -35,11 +36,19 @@ def _claim(document: Any) -> Claim | None:
     if not all(isinstance(text, str) for text in (owner, bootstrap, first)):
         raise TypeError("not a string")
     records = {name: _record(each) for name, each in keys.items()}
-    return Claim(owner, bootstrap, first, epoch, records) if owner else None
+    operation = from_document(document.get("operation", {}))
+    return Claim(owner, bootstrap, first, epoch, records, _notes(document), operation) if owner else None
+
+
+def _notes(document: dict[str, Any]) -> dict[str, str]:
+    notes = document.get("notes", {})
+    if not isinstance(notes, dict) or not all(isinstance(each, str) for each in notes.values()):
+        raise TypeError("not as it is written")
+    return notes
 
 
 def _record(each: Any) -> KeyRecord:
-    value, shipped = each["set"], each["shipped"]
-    if not isinstance(value, str) or not (shipped is None or isinstance(shipped, str)):
+    value, shipped, begun = each["set"], each["shipped"], each.get("begun", "")
+    if not (isinstance(value, str) and isinstance(begun, str) and (shipped is None or isinstance(shipped, str))):
         raise TypeError("not a string")
-    return KeyRecord(value, shipped)
+    return KeyRecord(value, shipped, begun)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from redis_sentinel_operator.conf import sentinel_conf
+from redis_sentinel_operator.conf import redis_conf, sentinel_conf
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
     Denied,
@@ -23,6 +23,7 @@ from redis_sentinel_operator.model.fact import (
     SentinelFacts,
     Unknown,
 )
+from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.observe.exchange import NO_ANSWER, Closed
 from redis_sentinel_operator.observe.probe import ProbeFacts
 from redis_sentinel_operator.observe.sections import Socket
@@ -51,9 +52,23 @@ def host_facts(
         listeners=probed.listeners((desired.redis_port, desired.sentinel_port)),
         claim=probed.claim,
         leftovers=probed.leftovers,
-        redis=server(redis, desired.redis_port, probed, sentinel=False),
-        sentinel=server(_with_id(sentinel, probed), desired.sentinel_port, probed, sentinel=True),
+        machine=probed.machine,
+        redis=server(redis, host.name, desired.redis_port, probed, sentinel=False),
+        sentinel=server(_with_id(sentinel, probed), host.name, desired.sentinel_port, probed, sentinel=True),
     )
+
+
+def passwords(files: Fact[Mapping[str, FileFacts | None]]) -> tuple[Secret, ...]:
+    """Return the passwords that stand in the host's own files: with one of them its redis was started, or set since."""
+    found: list[str] = []
+    for file in files.value.values() if isinstance(files, Known) else ():
+        if file is None:
+            continue
+        conf = redis_conf.parse(file.text)
+        found += [value for name in ("requirepass", "masterauth") for value in conf.get_all(name)]
+        of_sentinel = sentinel_conf.parse(file.text)
+        found += [each.reveal() for name in of_sentinel.masters if (each := of_sentinel.auth_pass(name))]
+    return tuple(Secret(each) for each in dict.fromkeys(found) if each)
 
 
 def known(answer: T | Denied | Closed | Unknown) -> Fact[T | Denied | None]:
@@ -62,11 +77,11 @@ def known(answer: T | Denied | Closed | Unknown) -> Fact[T | Denied | None]:
 
 
 def server(
-    answer: T | Denied | Closed | Unknown, port: int, probed: ProbeFacts, *, sentinel: bool
+    answer: T | Denied | Closed | Unknown, host: str, port: int, probed: ProbeFacts, *, sentinel: bool
 ) -> Fact[T | Denied | None]:
     """Return an answer as a fact in the light of the probe: Known(None) where nothing of the kind runs."""
     if isinstance(answer, Closed | Unknown):
-        why = _silence(answer, port, probed, sentinel)
+        why = _silence(answer, host, port, probed, sentinel)
         return Known(None) if why is None else why
     return Known(answer)
 
@@ -75,7 +90,7 @@ def _unknown(answer: Closed | Unknown) -> Unknown:
     return Unknown(answer.message, NO_ANSWER) if isinstance(answer, Closed) else answer
 
 
-def _silence(answer: Closed | Unknown, port: int, probed: ProbeFacts, sentinel: bool) -> Unknown | None:
+def _silence(answer: Closed | Unknown, host: str, port: int, probed: ProbeFacts, sentinel: bool) -> Unknown | None:
     """Say why nothing answered; None when it is proved that nothing of the kind runs."""
     plain = _unknown(answer)
     if plain.reason != NO_ANSWER:
@@ -84,7 +99,8 @@ def _silence(answer: Closed | Unknown, port: int, probed: ProbeFacts, sentinel: 
         return plain
     running = _running(probed.processes.value, probed.sockets.value, port, sentinel)
     if running:
-        return Unknown(f"{running[0].name} (pid {running[0].pid}) runs but does not answer on port {port}", NO_ANSWER)
+        kind, process = "sentinel" if sentinel else "redis", f"{running[0].name}, pid {running[0].pid}"
+        return Unknown(f"the {kind} on {host} runs ({process}) but does not answer on port {port}", NO_ANSWER)
     on_port = [socket for socket in probed.sockets.value if socket.port == port]
     if any(_is_ours(socket.process) for socket in on_port) or (isinstance(answer, Unknown) and not on_port):
         return plain

@@ -68,8 +68,7 @@ async def ask(
 
 async def _ask(link: HostLink, port: int, password: Secret | None, commands: Sequence[Command]) -> Answers | Denied:
     try:
-        client = await link.resp(port, password)
-        answers = await exchange(client, commands)
+        answers = await _let_in(link, port, password, commands)
     except AuthenticationError as error:
         if password is None or not any(text in str(error) for text in _NO_PASSWORD):
             raise
@@ -77,6 +76,17 @@ async def _ask(link: HostLink, port: int, password: Secret | None, commands: Seq
         answers = await exchange(client, commands)
     denied = next((each for each in answers if _is_denial(each)), None)
     return Answers(answers) if denied is None else Denied(_scrubbed(str(denied), password))
+
+
+async def _let_in(link: HostLink, port: int, password: Secret | None, commands: Sequence[Command]) -> tuple[Any, ...]:
+    """Ask on the open connection; one that must log in again may know only the password of before."""
+    try:
+        return await exchange(await link.resp(port, password), commands)
+    except AuthenticationError:
+        if not link.former:
+            raise
+        link.drop(port)
+        return await exchange(await link.resp(port, password), commands)
 
 
 async def exchange(client: redis.asyncio.Redis, commands: Sequence[Command]) -> tuple[Any, ...]:

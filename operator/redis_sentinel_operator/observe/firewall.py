@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -10,12 +9,13 @@ from html import unescape
 
 from redis_sentinel_operator.conf.firewall import ACCEPT_ALL, firewalld_opening
 from redis_sentinel_operator.model.fact import FirewalldRule, FirewallFacts
-from redis_sentinel_operator.observe.sections import Damaged, Rows, one_file
+from redis_sentinel_operator.observe.memory import Damaged, Recall, Rows
+from redis_sentinel_operator.observe.sections import one_file
 
 _LISTED = re.compile(r"\s*(target|services|ports|rich rules): *(.*)")
 
 
-def firewall_of(rows: Rows) -> FirewallFacts:
+def firewall_of(rows: Rows, recall: Recall) -> FirewallFacts:
     """Read what is open.
 
     Raises:
@@ -26,10 +26,10 @@ def firewall_of(rows: Rows) -> FirewallFacts:
         words.setdefault(word, []).append(rest)
     backend = _one(words, "backend")
     if backend == "firewalld":
-        runtime, permanent = (_firewalld(words.get(layer, [])) for layer in ("runtime", "permanent"))
+        runtime, permanent = (_firewalld(words.get(layer, []), recall) for layer in ("runtime", "permanent"))
         return FirewallFacts("firewalld", _one(words, "zone"), runtime, permanent, _noted(words.get("opened", [])))
     if backend == "iptables":
-        saved = one_file(tuple(row for row in rows if row[0] in ("file", "absent")))
+        saved = one_file(tuple(row for row in rows if row[0] in ("file", "absent")), recall)
         return FirewallFacts("iptables", rules=tuple(words.get("rule", [])), saved=saved)
     if backend == "none":
         return FirewallFacts("none")
@@ -55,32 +55,53 @@ def _noted(lines: Iterable[str]) -> frozenset[FirewalldRule]:
     return frozenset(found)
 
 
-def _firewalld(answer: list[str]) -> frozenset[str]:
+def _firewalld(answer: list[str], recall: Recall) -> frozenset[str]:
     """Read the lines about one layer of a zone.
 
-    Over D-Bus these are `ports aas ...`, `rules as ...` and `services as ...`; of the zone's file one line
-    `xml BASE64`; of firewalld's own client lines `list ...`.
+    Over D-Bus these begin with `ports`, `rules` and `services`; the zone's file is one line `xml CONTENT PATH`; what
+    firewalld's own client says begins with `list`.
     """
-    found = dict(line.partition(" ")[::2] for line in answer)
+    found: dict[str, list[str]] = {}
+    for line in answer:
+        word, _, rest = line.partition(" ")
+        found.setdefault(word, []).append(rest)
     if set(found) == {"ports", "rules", "services"}:
         ports = [f"{port}/{protocol}" for port, protocol in _array(found["ports"], "aas")]
         rules, services = ([each for (each,) in _array(found[name], "as")] for name in ("rules", "services"))
         return frozenset(_lets_in("", services, ports, rules))
     if set(found) == {"xml"}:
-        xml = base64.b64decode(found["xml"].encode(), validate=True).decode("utf-8", "replace")
-        return frozenset(_of_zone_file(xml))
+        content, _, path = found["xml"][0].partition(" ")
+        xml = recall.text(content, path).encode("utf-8", "surrogateescape")
+        return frozenset(_of_zone_file(xml.decode("utf-8", "replace")))
     if set(found) == {"list"}:
-        return frozenset(_of_list(line.removeprefix("list ") for line in answer))
+        return frozenset(_of_list(found["list"]))
     raise Damaged(f"a zone of an unknown shape {' '.join(found)[:40]!r}")
 
 
-def _array(answer: str, kind: str) -> list[tuple[str, ...]]:
-    """Read `as 2 "ssh" "redis"`, or `aas 1 2 "6379" "tcp"` (each of two words)."""
-    words = shlex.split(answer)
+def _array(lines: list[str], kind: str) -> list[tuple[str, ...]]:
+    """Read strings, or with the kind `aas` pairs of them, as dbus-send or busctl prints them.
+
+    Busctl prints one line: `as 2 "ssh" "redis"`, `aas 1 2 "6379" "tcp"`.
+    """
+    if lines[0].startswith("method return "):
+        return _printed_array([line.strip() for line in lines[1:]], kind)
+    words = shlex.split(lines[0])
     width = {"as": 1, "aas": 3}[kind]
     if words[:1] != [kind] or not words[1:2] or not words[1].isdecimal() or len(words) != 2 + width * int(words[1]):
-        raise Damaged(f"an answer of an unknown shape {answer[:40]!r}")
+        raise Damaged(f"an answer of an unknown shape {lines[0][:40]!r}")
     return [tuple(words[at + (width == 3) : at + width]) for at in range(2, len(words), width)]
+
+
+def _printed_array(lines: list[str], kind: str) -> list[tuple[str, ...]]:
+    """Read what dbus-send prints: a line for each string, and around each array `array [` and `]`."""
+    width = {"as": 1, "aas": 2}[kind]
+    strings = [line[8:-1] for line in lines if line[:8] == 'string "' and line[-1:] == '"']
+    pairs = len(strings) // width
+    brackets = 2 + (2 * pairs if width == 2 else 0)
+    whole = lines[:1] == ["array ["] and lines[-1:] == ["]"] and len(lines) == len(strings) + brackets
+    if not whole or len(strings) != pairs * width:
+        raise Damaged(f"an answer of an unknown shape {' '.join(lines)[:40]!r}")
+    return [tuple(strings[at : at + width]) for at in range(0, len(strings), width)]
 
 
 def _lets_in(target: str, services: Iterable[str], ports: Iterable[str], rules: Iterable[str]) -> Iterator[str]:

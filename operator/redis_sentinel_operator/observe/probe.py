@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from redis_sentinel_operator.conf import kernel
 from redis_sentinel_operator.conf.family import FAMILIES
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
@@ -23,6 +24,7 @@ from redis_sentinel_operator.model.fact import (
     FirewallFacts,
     Known,
     Listener,
+    MachineFacts,
     OsFacts,
     Process,
     UnitFacts,
@@ -31,9 +33,23 @@ from redis_sentinel_operator.model.fact import (
 from redis_sentinel_operator.observe import sections
 from redis_sentinel_operator.observe.claim import CLAIM_PATH, claim_of
 from redis_sentinel_operator.observe.firewall import firewall_of
-from redis_sentinel_operator.observe.sections import Damaged, Rows, Socket
+from redis_sentinel_operator.observe.memory import Damaged, Memory, Recall, Rows
+from redis_sentinel_operator.observe.sections import Socket
 
-SECTIONS = ("os", "claim", "files", "units", "processes", "listeners", "data", "packages", "firewall")
+SECTIONS = (
+    "os",
+    "claim",
+    "files",
+    "units",
+    "processes",
+    "listeners",
+    "data",
+    "packages",
+    "firewall",
+    "machine",
+    "stamps",
+)
+PARTS = ("probe.sh", "probe_files.sh", "probe_firewall.sh")
 REASON = "ProbeFailed"
 PACKAGES = ("redis*", "valkey*")  # patterns of rpm -qa
 _MARK = re.compile(rb"\[(?:/(?P<end>[a-z]+) (?:(?P<ok>ok)|failed (?P<why>.*))|(?P<begin>[a-z]+))\]")
@@ -67,19 +83,25 @@ class ProbeFacts:
     sockets: Fact[tuple[Socket, ...]]
     claim: Fact[Claim | None]
     leftovers: Fact[tuple[str, ...]]
+    machine: Fact[MachineFacts]
 
     def listeners(self, ports: Sequence[int]) -> Fact[tuple[Listener, ...]]:
-        """Return who listens on the ports."""
+        """Return who listens on the ports, and on which others a redis or sentinel does."""
         if isinstance(self.sockets, Unknown):
             return self.sockets
-        found = {(each.port, each.process, each.pid) for each in self.sockets.value if each.port in ports}
+        servers = {each.pid for each in self.processes.value} if isinstance(self.processes, Known) else set()
+        found = {
+            (each.port, each.process, each.pid)
+            for each in self.sockets.value
+            if each.port in ports or each.pid in servers
+        }
         return Known(tuple(Listener(*each) for each in sorted(found)))
 
 
 def paths() -> tuple[str, ...]:
     """Return the files that are read on every host: those of every family, as the family is not known before."""
     found = [path for family in FAMILIES.values() for path in (*family.files, family.yum_conf)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((*found, *kernel.FILES)))
 
 
 def units() -> tuple[str, ...]:
@@ -101,8 +123,12 @@ def asked(desired: Desired, host: DesiredHost) -> Asked:
     )
 
 
-def script(question: Asked, wanted: Sequence[str] = SECTIONS) -> str:
-    """Return the script that answers a question; what is asked stands before it as quoted variables."""
+def script(question: Asked, wanted: Sequence[str] = SECTIONS, memory: Memory | None = None) -> str:
+    """Return the script that answers a question; what is asked stands before it as quoted variables.
+
+    `memory` is what the host answered to the same question before.
+    """
+    before = memory or Memory()
     variables = {
         "RSO_SECTIONS": "\n".join(wanted),
         "RSO_FILES": "\n".join(question.files),
@@ -112,46 +138,61 @@ def script(question: Asked, wanted: Sequence[str] = SECTIONS) -> str:
         "RSO_ADDRESS": question.address,
         "RSO_CLAIM": CLAIM_PATH,
         "RSO_PACKAGES": "\n".join(question.packages),
+        "RSO_KNOWN": "\n".join(before.texts),
+        "RSO_MARK_PACKAGES": before.mark("packages"),
+        "RSO_MARK_FIREWALL": before.mark("firewall"),
+        "RSO_MARK_DATA": before.mark("data"),
+        "RSO_PLACES": "\n".join(before.lines("data")),
     }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + _text()
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + text()
 
 
 @cache
-def _text() -> str:
-    return Path(__file__).with_name("probe.sh").read_text()
+def text() -> str:
+    """Return the script itself."""
+    return "".join(Path(__file__).with_name(name).read_text() for name in PARTS) + "answer\n"
 
 
-def parse(answer: bytes, question: Asked) -> ProbeFacts:
-    """Read the probe's answer. Never fails: what is damaged, cut off or was not read is Unknown with the reason."""
-    found = split(answer)
+def parse(answer: bytes, question: Asked, recall: Recall | None = None) -> ProbeFacts:
+    """Read the probe's answer. Never fails: what is damaged, cut off or was not read is Unknown with the reason.
+
+    `recall` holds what the host was told to be known, and learns what it may leave out the next time.
+    """
+    found, known = split(answer), recall or Recall(Memory())
 
     def fact(name: str, read: Callable[[Rows], T]) -> Fact[T]:
         rows = found.get(name, Unknown(f"the probe's answer ends before its part {name}", REASON))
         if isinstance(rows, Unknown):
             return rows
         try:
-            return Known(read(rows.value))
+            return Known(read(known.rows(name, rows.value)))
         except (Damaged, ValueError) as error:
+            known.forget(name)
             return Unknown(f"the probe's part {name} cannot be understood: {error}", REASON)
 
-    claim = fact("claim", sections.one_file)
-    return ProbeFacts(
+    claim = fact("claim", lambda rows: sections.one_file(rows, known))
+    facts = ProbeFacts(
         os=fact("os", sections.os_of),
         packages=fact("packages", sections.packages_of),
-        files=fact("files", lambda rows: sections.files_of(rows, question.files)),
+        files=fact("files", lambda rows: sections.files_of(rows, question.files, known)),
         units=fact("units", lambda rows: sections.units_of(rows, question.units)),
-        firewall=fact("firewall", firewall_of),
+        firewall=fact("firewall", lambda rows: firewall_of(rows, known)),
         data=fact("data", sections.data_of),
         processes=fact("processes", sections.processes_of),
         sockets=fact("listeners", sections.sockets_of),
         claim=claim if isinstance(claim, Unknown) else claim_of(claim.value),
         leftovers=fact("packages", sections.leftovers_of),
+        machine=fact("machine", sections.machine_of),
     )
+    stamps = found.get("stamps")
+    if isinstance(stamps, Known):
+        known.keep(stamps.value)
+    return facts
 
 
 def unreadable(why: Unknown) -> ProbeFacts:
     """Return the facts of a host whose probe gave no answer."""
-    return ProbeFacts(why, why, why, why, why, why, why, why, why, why)
+    return ProbeFacts(why, why, why, why, why, why, why, why, why, why, why)
 
 
 def split(answer: bytes) -> dict[str, Fact[Rows]]:

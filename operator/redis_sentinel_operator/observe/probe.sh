@@ -1,12 +1,17 @@
 # Reads a host in one go and changes nothing. POSIX sh with what EL7 to EL10 have at least: coreutils, sed, systemctl, busctl,
-# ip, ss, rpm; no python. Each process that is started costs a millisecond or two a host and pass: builtins where they serve.
+# ip, ss, rpm; no python. Each process that is started costs a millisecond or two a host and pass: builtins where they serve,
+# and `exec` in $(...), which is a process already.
 #
 # Set before (lists are separated by line feeds): RSO_SECTIONS RSO_FILES RSO_UNITS RSO_CONFS RSO_DIRS; RSO_ADDRESS and
-# RSO_CLAIM RSO_PACKAGES. Answers with one block a section:
+# RSO_CLAIM RSO_PACKAGES. And what the host told before, so that it need not be told again while it holds: RSO_KNOWN, the
+# stamps of contents; RSO_MARK_PACKAGES, RSO_MARK_DATA (with RSO_PLACES) and RSO_MARK_FIREWALL.
+# Answers with one block a section:
 #     [name]
 #     word value ...
 #     [/name ok]          or          [/name failed why]
-# Every line between begins with a lower-case word, so that no content can look like a mark; content of files is base64.
+# Every line between begins with a lower-case word, so that no content can look like a mark. The content of a file is base64
+# after `=`, or `~` and its stamp where that is known. Behind a row `mark MARK` or `follows STAMPS`
+# stands what may be `known` the next time.
 
 nl='
 '
@@ -53,75 +58,61 @@ read_os() {
     { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null && printf 'boot %s\n' "$boot"
 }
 
+# rpm's database in its three formats: no package comes or goes without a change of the file.
+database="/var/lib/rpm/Packages
+/var/lib/rpm/Packages.db
+/var/lib/rpm/rpmdb.sqlite"
+
 read_packages() {
-    # shellcheck disable=SC2086
-    if ! found=$(timeout 3 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' $RSO_PACKAGES 2>/dev/null); then
-        why="rpm -qa did not succeed"
-        return
-    fi
-    rows package "$found"
     for each in $RSO_FILES; do # what an update or a removal of the package leaves beside a file that was changed
         for ending in rpmnew rpmsave; do
             [ ! -e "$each.$ending" ] || printf 'left %s\n' "$each.$ending"
         done
     done
-}
-
-# -- files
-
-files_at() { # paths
-    present=
-    for each; do
-        if [ -f "$each" ]; then
-            present=$present$nl$each
-        elif [ -e "$each" ] || [ -L "$each" ]; then
-            why="$each is no regular file"
-        else
-            printf 'absent %s\n' "$each"
-        fi
-    done
-    [ -n "$present" ] || return 0
-    # shellcheck disable=SC2086 # a list
-    for each in $(stat -L -c '%a %U %G %s %n' -- $present 2>/dev/null); do
-        one_file "$each"
-    done
-}
-
-one_file() { # mode owner group size path
-    path=/${1#*/}
-    meta=${1%% /*}
-    if [ "${meta##* }" -gt 1048576 ]; then
-        why="$path is larger than 1 MiB"
-    elif content=$(base64 -w 0 2>/dev/null <"$path"); then
-        printf 'file %s =%s %s\n' "${meta% *}" "$content" "$path"
-    else
-        why="$path cannot be read"
+    if command -v rpm >/dev/null && known_by "$RSO_MARK_PACKAGES" "$database"; then
+        printf 'follows %s\nknown\n' "$mark"
+        return
     fi
-}
-
-read_files() {
     # shellcheck disable=SC2086
-    files_at $RSO_FILES
-}
-
-read_claim() {
-    files_at "$RSO_CLAIM"
+    if ! found=$(exec timeout 3 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' $RSO_PACKAGES 2>/dev/null); then
+        why="rpm -qa did not succeed"
+        return
+    fi
+    printf 'follows %s\n' "$mark"
+    rows package "$found"
 }
 
 # -- units and processes
 
-firewalld=
-iptables=
-case $RSO_ADDRESS in
-*:*) tool=ip6tables ;;
-*) tool=iptables ;;
-esac
+has_unit() { # name: whether systemd can know it: from a file, or as it runs
+    for each in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /run/systemd/system \
+        /usr/local/lib/systemd/system /run/systemd/generator /run/systemd/generator.early /run/systemd/generator.late \
+        /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /etc/systemd/system.attached \
+        /run/systemd/system.attached /sys/fs/cgroup/system.slice /sys/fs/cgroup/systemd/system.slice; do
+        if [ -e "$each/$1" ] || [ -L "$each/$1" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
 
 read_units() { # those asked for, and the two firewalls in the same question
+    asked=
+    for name in $RSO_UNITS firewalld.service $tool.service; do # of each that it looks for systemd searches all its paths
+        if has_unit "$name"; then
+            asked=$asked$nl$name
+        else
+            printf 'without %s\n' "$name"
+        fi
+    done
+    firewalld=inactive
+    iptables=inactive
+    [ -n "$asked" ] || return 0
     # shellcheck disable=SC2086
-    if ! found=$(timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID \
-        $RSO_UNITS firewalld.service $tool.service 2>&1); then
+    if ! found=$(exec timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID $asked 2>&1); then
         why="systemctl show did not succeed: $found"
+        firewalld=
+        iptables=
         return
     fi
     rows unit "$found"
@@ -162,12 +153,14 @@ one_process() { # pid name
     { read -r status <"/proc/$1/stat"; } 2>/dev/null || return 0
     status=${status##*) }
     [ "${status%% *}" != Z ] || return 0
+    age_of "$1" "$status"
     status=${status#* }
     case $2 in
     *-sentinel) sentinel=1 ;;
-    *) is_sentinel "$(tr '\000\n' '  ' 2>/dev/null <"/proc/$1/cmdline")" ;;
+    *) is_sentinel "$1" ;;
     esac
     printf 'process %s %s %s %s\n' "$1" "${status%% *}" "$sentinel" "$2"
+    limits_of "$1"
     { while read -r line; do # its place in systemd's tree, in cgroup v1 and v2
         case $line in
         *:name=systemd:* | 0::*) printf 'cgroup %s %s\n' "$1" "${line#*:*:}" ;;
@@ -175,17 +168,41 @@ one_process() { # pid name
     done <"/proc/$1/cgroup"; } 2>/dev/null
 }
 
-is_sentinel() { # command line, by redis' own title or as it was started
-    case "$1 " in
+age_of() { # pid status: how long it runs, in hundredths of a second, as the kernel counts its start since the boot
+    age=$2
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do
+        age=${age#* }
+    done
+    { read -r up </proc/uptime && up=${up%% *} && printf 'age %s %s\n' "$1" "$((${up%.*}${up#*.} - ${age%% *}))"; } \
+        2>/dev/null
+}
+
+limits_of() { # pid: how many files it may open at most, and its umask where the kernel tells it (since 4.7)
+    { while IFS=' ' read -r _ what _ _ hard _; do
+        [ "$what" != open ] || printf 'limit %s %s\n' "$1" "$hard"
+    done <"/proc/$1/limits"; } 2>/dev/null
+    { read -r _ && IFS='	' read -r what value && [ "$what" != Umask: ] || printf 'umask %s %s\n' "$1" "$value"; } \
+        2>/dev/null <"/proc/$1/status"
+}
+
+is_sentinel() { # pid: by redis' own title or as it was started
+    sentinel=0
+    words=
+    { while read -r line || [ -n "$line" ]; do
+        words="$words $line"
+    done <"/proc/$1/cmdline"; } 2>/dev/null
+    case $words in # without what parts them
+    *sentinel*) words=$(exec tr '\000\n' '  ' 2>/dev/null <"/proc/$1/cmdline") ;;
+    esac
+    case "$words " in
     *"[sentinel]"* | *" --sentinel "*) sentinel=1 ;;
-    *) sentinel=0 ;;
     esac
 }
 
 # -- listening sockets
 
 read_listeners() {
-    if found=$(ss -ltnp 2>/dev/null); then
+    if found=$(exec ss -ltnp 2>/dev/null); then
         rows socket "$found"
     else
         bare_ports
@@ -201,169 +218,70 @@ bare_ports() {
     done
 }
 
-# -- data
+# -- the machine: what its kernel has
 
-read_data() {
-    dirs=$RSO_DIRS
-    names="dump.rdb${nl}appendonly.aof"
-    trees=appendonlydir
+read_machine() {
+    # Not by `read`: dash reads byte by byte, and the kernel gives numbers only at once.
+    rows sysctl "$(exec cat /proc/sys/vm/overcommit_memory /proc/sys/net/core/somaxconn 2>/dev/null)"
+    { read -r value </sys/kernel/mm/transparent_hugepage/enabled; } 2>/dev/null && printf 'hugepages %s\n' "$value"
+    while IFS=' ' read -r name value _; do
+        case $name in
+        MemTotal: | MemAvailable:) printf 'memory %s %s\n' "${name%:}" "$value" ;;
+        SwapTotal:) break ;; # all that is asked for stands above
+        esac
+    done </proc/meminfo
+    refusals
+    disks
+    { read -r value </sys/fs/selinux/enforce; } 2>/dev/null || return 0
+    printf 'selinux %s\n' "$value"
+    ! command -v semanage >/dev/null || printf 'semanage there\n'
+    redis_ports
     for conf in $RSO_CONFS; do
-        [ -r "$conf" ] || continue
-        for line in $(data_directives "$conf"); do
-            value=${line#* }
-            case $line in
-            dir\ /*) dirs=$dirs$nl$value ;;
-            dir\ *) ;; # EL10's `dir ./`: the unit's directory, which is among those that were asked for
-            appenddirname\ *) trees=$trees$nl$value ;;
-            *) names=$names$nl$value ;;
+        [ ! -f "$conf" ] || stat -L -c 'label %C %n' -- "$conf" 2>/dev/null
+    done
+}
+
+redis_ports() { # what semanage added, in the place where it keeps that: EL8 and newer, EL7, EL7 before 7.3
+    policy=targeted
+    { while IFS='=' read -r key value || [ -n "$key" ]; do
+        [ "$key" != SELINUXTYPE ] || policy=$value
+    done </etc/selinux/config; } 2>/dev/null
+    for added in /var/lib/selinux/"$policy"/active /etc/selinux/"$policy"/active /etc/selinux/"$policy"/modules/active; do
+        [ -r "$added/ports.local" ] || continue
+        while IFS=' ' read -r word protocol port context; do
+            case "$word $protocol $context" in
+            "portcon tcp "*:redis_port_t | "portcon tcp "*:redis_port_t:*) printf 'redisport %s\n' "$port" ;;
             esac
+        done <"$added/ports.local"
+        return
+    done
+}
+
+disks() { # blocks that are free and in all, bytes of a block, of the data directories that there are
+    there=
+    for dir in $RSO_DIRS; do
+        [ ! -d "$dir" ] || there=$there$nl$dir
+    done
+    # shellcheck disable=SC2086 # a list
+    [ -z "$there" ] || stat -f -c 'disk %a %b %S %n' -- $there 2>/dev/null
+}
+
+refusals() { # what the kernel did not take from us since this boot, as noted beside our claim
+    { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 0
+    [ -r "${RSO_CLAIM%/*}/refused" ] || return 0
+    while IFS=' ' read -r since name; do
+        [ "$since" != "$boot" ] || printf 'refused %s\n' "$name"
+    done <"${RSO_CLAIM%/*}/refused"
+}
+
+answer() {
+    [ ! -s /var/lib/rpm/rpmdb.sqlite-wal ] || database= # a change is in its log and not in the file yet
+    [ -n "$unfit" ] || look
+    # In one piece: a packet a line would cost both sides more than all that is read.
+    said=$(
+        for wanted in $RSO_SECTIONS; do
+            section "$wanted"
         done
-    done
-    found=
-    for dir in $dirs; do
-        data_in "$dir"
-    done
-    # shellcheck disable=SC2086
-    [ -z "$found" ] || stat -L -c 'data %s %n' -- $found 2>/dev/null || why="a data file vanished while it was read"
+    )
+    printf '\n%s\n[done]\n' "$said"
 }
-
-data_directives() { # file: the directives that say where data lies, without quotes
-    sed -n -e "s/^[[:space:]]*\([a-zA-Z]\{1,\}\)[[:space:]]\{1,\}[\"']\{0,1\}\([^\"']*[^\"'[:space:]]\)[\"']\{0,1\}[[:space:]]*\$/\1 \2/" \
-        -e 's/^[dD][iI][rR] /dir /p' -e 's/^dbfilename /&/Ip' -e 's/^appendfilename /&/Ip' -e 's/^appenddirname /appenddirname /Ip' "$1"
-}
-
-data_in() { # directory
-    [ -d "$1" ] || return 0
-    if ! { [ -r "$1" ] && [ -x "$1" ]; }; then
-        why="$1 cannot be listed"
-        return
-    fi
-    for name in $names; do
-        data_file "$1/$name"
-    done
-    set +f
-    for path in "$1"/*.rdb "$1"/*.aof; do
-        data_file "$path"
-    done
-    for tree in $trees; do
-        for path in "$1/$tree"/*; do
-            data_file "$path"
-        done
-    done
-    set -f
-}
-
-data_file() { # path, which may not exist
-    [ -f "$1" ] || return 0
-    case $1 in
-    */temp-*.rdb) ;; # a save that goes on or was broken off
-    *"$nl"*) why="a file name in the data directory holds a line feed" ;;
-    *) found=$found$nl$1 ;;
-    esac
-}
-
-# -- firewall
-
-read_firewall() {
-    if [ -z "$firewalld$iptables" ]; then
-        why="systemctl does not tell which firewall runs"
-        return
-    fi
-    case $firewalld in
-    active | activating | reloading)
-        printf 'backend firewalld\n'
-        firewalld_over_bus || firewalld_by_command || why="firewalld does not answer"
-        return
-        ;;
-    esac
-    if [ "$iptables" = active ]; then
-        printf 'backend iptables\n'
-        iptables_rules
-    else
-        printf 'backend none\n'
-    fi
-}
-
-interface() { # sets $device to the one that holds our address, or to nothing
-    device=$(ip -o addr show to "$RSO_ADDRESS" 2>/dev/null)
-    device=${device#*: }
-    device=${device%%[ @]*}
-}
-
-bus() { # path interface method arguments: firewalld over D-Bus; its own client takes 400 ms for each question
-    timeout 2 busctl --system call org.fedoraproject.FirewallD1 "$@" 2>/dev/null
-}
-
-unquote() { # sets $word to what `s "public"` holds
-    word=${1#*\"}
-    word=${word%\"}
-}
-
-default_zone() { # sets $zone
-    zone=
-    [ -r /etc/firewalld/firewalld.conf ] && while IFS='=' read -r key value; do
-        [ "$key" != DefaultZone ] || zone=$value
-    done </etc/firewalld/firewalld.conf
-    [ -z "$zone" ] || return 0
-    said=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 getDefaultZone) || return 1
-    unquote "$said"
-    zone=$word
-}
-
-of_zone() { # method
-    bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone "$1" s "$zone"
-}
-
-firewalld_over_bus() {
-    interface
-    zone=
-    if [ -n "$device" ]; then
-        said=$(bus /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getZoneOfInterface s "$device") || return 1
-        unquote "$said"
-        zone=$word
-    fi
-    [ -n "$zone" ] || default_zone || return 1
-    # Not getZoneSettings: of what is empty now it tells what was there when firewalld started (seen in 1.3.0).
-    ports=$(of_zone getPorts) && rules=$(of_zone getRichRules) && services=$(of_zone getServices) || return 1
-    for path in "/etc/firewalld/zones/$zone.xml" "/usr/lib/firewalld/zones/$zone.xml"; do
-        [ -f "$path" ] || continue
-        permanent=$(base64 -w 0 <"$path") || return 1
-        printf 'zone %s\npermanent xml %s\n' "$zone" "$permanent"
-        printf 'runtime %s\n' "ports $ports" "rules $rules" "services $services"
-        firewalld_noted
-        return 0
-    done
-    return 1
-}
-
-firewalld_by_command() {
-    interface
-    zone=
-    [ -z "$device" ] || zone=$(timeout 3 firewall-cmd --get-zone-of-interface="$device" 2>/dev/null) || zone=
-    [ -n "$zone" ] || zone=$(timeout 3 firewall-cmd --get-default-zone 2>/dev/null) || return 1
-    runtime=$(timeout 3 firewall-cmd --zone="$zone" --list-all 2>/dev/null) || return 1
-    permanent=$(timeout 3 firewall-cmd --permanent --zone="$zone" --list-all 2>/dev/null) || return 1
-    printf 'zone %s\n' "$zone"
-    rows 'runtime list' "$runtime"
-    rows 'permanent list' "$permanent"
-    firewalld_noted
-}
-
-firewalld_noted() { # what we opened ourselves, beside our claim
-    [ ! -r "${RSO_CLAIM%/*}/firewall" ] || rows opened "$(cat "${RSO_CLAIM%/*}/firewall")"
-}
-
-iptables_rules() {
-    if ! found=$(timeout 2 $tool -w -S 2>/dev/null); then
-        why="$tool -S did not succeed"
-        return
-    fi
-    rows rule "$found"
-    files_at /etc/sysconfig/$tool
-}
-
-printf '\n'
-for wanted in $RSO_SECTIONS; do
-    section "$wanted"
-done
-printf '[done]\n'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -40,6 +40,8 @@ _ALWAYS = (
     "save",
     "maxmemory",
     "maxmemory-policy",
+    "stop-writes-on-bgsave-error",
+    "client-output-buffer-limit",
 )
 
 
@@ -87,15 +89,18 @@ def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:
         loading=said.get("loading") == "1",
         keys=sum(_keys_of(value) for name, value in said.items() if name[:2] == "db" and name[2:].isdecimal()),
         offset=number(role[1] if kind == "master" else role[4]) if kind != "sentinel" else 0,
-        replicas=_replicas(role[2]) if kind == "master" else (),
+        replicas=_replicas(role[2], _lags(said)) if kind == "master" else (),
         master_address=text(role[1]) if kind == "slave" else "",
         master_port=number(role[2]) if kind == "slave" else 0,
         link=said.get("master_link_status", "") if kind == "slave" else "",
+        link_down=number(said.get("master_link_down_since_seconds")) if kind == "slave" else 0,
         syncing=kind == "slave" and (said.get("master_sync_in_progress") == "1" or text(role[3]) == "sync"),
         config=_config(config, wanted),
         used_memory=number(said.get("used_memory")),
         aof_at_work=said.get("aof_rewrite_in_progress") == "1" or said.get("aof_rewrite_scheduled") == "1",
         aof_ok=said.get("aof_last_bgrewrite_status", "ok") == "ok",
+        saved_ok=said.get("rdb_last_bgsave_status", "ok") == "ok",
+        aof_written_ok=said.get("aof_last_write_status", "ok") == "ok",
         server=said.get("server_name", "redis"),
         server_version=said.get("valkey_version", ""),
     )
@@ -115,12 +120,22 @@ def _role(answer: Any) -> Literal["master", "slave", "sentinel"] | None:
     return None
 
 
-def _replicas(rows: Sequence[Any]) -> tuple[ReplicaLink, ...]:
+def _replicas(rows: Sequence[Any], lags: Mapping[tuple[str, int], int]) -> tuple[ReplicaLink, ...]:
     return tuple(
-        ReplicaLink(text(row[0]), number(row[1]), number(row[2]))
+        ReplicaLink(text(row[0]), number(row[1]), number(row[2]), lags.get((text(row[0]), number(row[1])), 0))
         for row in rows
         if isinstance(row, list) and len(row) >= 3
     )
+
+
+def _lags(said: Mapping[str, str]) -> dict[tuple[str, int], int]:
+    """`slave0:ip=10.0.0.2,port=6379,state=online,offset=1789,lag=0` by address and port."""
+    rows = [
+        dict(part.partition("=")[::2] for part in value.split(","))
+        for name, value in said.items()
+        if name[:5] == "slave" and name[5:].isdecimal()
+    ]
+    return {(row.get("ip", ""), number(row.get("port"))): number(row.get("lag")) for row in rows}
 
 
 def _keys_of(value: str) -> int:

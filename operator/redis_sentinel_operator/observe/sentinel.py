@@ -91,6 +91,7 @@ def _view(vote: Any, master: Mapping[str, str], replicas: Any, peers: Any, quoru
         replicas=tuple(_replica(table(row)) for row in _list(replicas)),
         peers=tuple(_peer(table(row)) for row in _list(peers)),
         quorum_ok=_quorum(quorum),
+        down_for=number(master.get("s-down-time")),
     )
 
 
@@ -103,6 +104,7 @@ def _replica(row: Mapping[str, str]) -> ReplicaView:
         priority=number(row.get("slave-priority")),
         offset=number(row.get("slave-repl-offset")),
         master_address="" if row.get("master-host") == "?" else row.get("master-host", ""),
+        unlinked_for=number(row.get("master-link-down-time")),
     )
 
 

@@ -14,6 +14,7 @@ from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.firewall import firewall
 from redis_sentinel_operator.plan.host import Host, answering
+from redis_sentinel_operator.plan.machine import machine
 from redis_sentinel_operator.plan.masters import named_masters
 from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import Part, Stage, together, wait
@@ -54,6 +55,7 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, master: DesiredHost,
     )
     return (
         lock(host)
+        + machine(desired, host)
         + drop_ins(desired, host)
         + redis
         + firewall(desired, host)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.masters import last_master
@@ -43,7 +42,5 @@ def _one(desired: Desired, host: Host, master: str | None) -> Part:
 
 
 def _may(host: Host, master: str | None) -> bool:
-    file = host.redis_conf
-    if file is None:
-        return False
-    return master in (None, host.want.address) or parse(file.text).get("slaveof") is not None
+    conf = host.conf()
+    return conf is not None and (master in (None, host.want.address) or conf.get("slaveof") is not None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from redis_sentinel_operator.conf.directives import is_conf
 from redis_sentinel_operator.conf.family import Family, family
+from redis_sentinel_operator.conf.redis_conf import RedisConf, parse
 from redis_sentinel_operator.conf.sentinel_conf import SentinelConf
 from redis_sentinel_operator.conf.sentinel_conf import parse as parse_sentinel
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
@@ -46,14 +48,70 @@ class Host:
         return self.want.name
 
     @property
+    def package(self) -> str:
+        """The name of the package that it shall have."""
+        return self.want.package.name or self.family.package
+
+    @property
+    def declared_version(self) -> str:
+        """The declared version of the package without the package's name, "" for any."""
+        return (self.want.package.version or "").removeprefix(f"{self.package}-")
+
+    @property
+    def redis_path(self) -> str:
+        """The file that redis runs with or was seen to run with, else the package's."""
+        own = self.redis.config_file if self.redis else self.notes.get("redisFile")
+        return self._if_conf(own) or self.family.redis_conf
+
+    @property
     def redis_conf(self) -> FileFacts | None:
         """redis.conf as it is."""
-        return self.files.get(self.family.redis_conf)
+        return self.files.get(self.redis_path)
+
+    def conf(self) -> RedisConf | None:
+        """Return redis.conf as redis reads it, with what it includes; None when there is none."""
+        file = self.redis_conf
+        return (
+            None if file is None else parse(file.text, {path: each.text for path, each in self.files.items() if each})
+        )
+
+    @property
+    def sentinel_path(self) -> str:
+        """The file that the sentinel runs with or was seen to run with, else the package's."""
+        own = self.sentinel.config_file if self.sentinel else self.notes.get("sentinelFile")
+        return self._if_conf(own) or self.family.sentinel_conf
+
+    def _if_conf(self, path: str | None) -> str:
+        """Return a path that a server named, "" where another kind of file is there: the operator writes as root."""
+        file = self.files.get(path or "")
+        return "" if path is None or (file is not None and not is_conf(file.text)) else path
+
+    @property
+    def redis_unit(self) -> str:
+        """The unit that runs redis or was seen to run it, else the package's."""
+        running = self.unit_of(self.redis)
+        return (self.notes.get("redisUnit") if running is None else running) or self.family.redis_unit
+
+    @property
+    def sentinel_unit(self) -> str:
+        """The unit that runs the sentinel or was seen to run it, else the package's."""
+        running = self.unit_of(self.sentinel)
+        return (self.notes.get("sentinelUnit") if running is None else running) or self.family.sentinel_unit
+
+    def unit_of(self, server: RedisFacts | SentinelFacts | None) -> str | None:
+        """Return the unit of a server that answers, "" where a person started it, None where nobody can tell."""
+        pid = server.process_id if server else None
+        return next((each.unit for each in self.processes if each.pid == pid), None)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What was seen of the host before."""
+        return self.claim.notes if self.claim else {}
 
     @property
     def sentinel_conf(self) -> SentinelConf | None:
         """sentinel.conf as it is, None when there is none."""
-        file = self.files.get(self.family.sentinel_conf)
+        file = self.files.get(self.sentinel_path)
         return None if file is None else parse_sentinel(file.text)
 
     @property
@@ -61,6 +119,12 @@ class Host:
         """The redis that lets us in, None when there is none or it is not known."""
         value = self.facts.redis.value if isinstance(self.facts.redis, Known) else None
         return value if isinstance(value, RedisFacts) else None
+
+    @property
+    def redis_process(self) -> Process | None:
+        """The redis that its unit started, None when there is none."""
+        unit = self.family.redis_unit
+        return next((each for each in self.processes if each.unit == unit and not each.sentinel), None)
 
     @property
     def version(self) -> str:
@@ -78,8 +142,7 @@ class Host:
         """The version that is there: the running server's, else the package's or the declared one's; "" for none."""
         if self.redis is not None:
             return self.redis.server_version or self.redis.version
-        name = self.want.package.name or self.family.package
-        return self.packages.get(name) or (self.want.package.version or "").removeprefix(f"{name}-")
+        return self.packages.get(self.package) or self.declared_version
 
     def stopped(self, unit: str, *, sentinel: bool) -> bool:
         """Whether it is proved that the server does not run: nobody listens, no process, the unit at rest."""
@@ -92,12 +155,12 @@ class Host:
     @property
     def redis_stopped(self) -> bool:
         """Whether it is proved that no redis runs."""
-        return self.stopped(self.family.redis_unit, sentinel=False)
+        return self.stopped(self.redis_unit, sentinel=False)
 
     @property
     def sentinel_stopped(self) -> bool:
         """Whether it is proved that no sentinel runs."""
-        return self.stopped(self.family.sentinel_unit, sentinel=True)
+        return self.stopped(self.sentinel_unit, sentinel=True)
 
 
 def answering(facts: HostFacts) -> SentinelFacts | None:

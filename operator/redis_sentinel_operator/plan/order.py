@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts
-from redis_sentinel_operator.model.step import Plan
+from redis_sentinel_operator.model.step import InstallPackage, Plan
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.alive import alive
 from redis_sentinel_operator.plan.bootstrap import bootstrap
@@ -21,11 +21,15 @@ from redis_sentinel_operator.plan.refuse import refuse
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """Who plans: our owner string, the bootstrap as status has it, and whether a person said `adopt-claim`."""
+    """Who plans: our owner string, the bootstrap as status has it, and whether a person said `adopt-claim`.
+
+    `members` are the hosts that status has as part of the cluster.
+    """
 
     owner: str
     bootstrap: BootstrapRecord | None = None
     adopt_claim: bool = False
+    members: frozenset[str] = frozenset()
 
 
 def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanContext) -> Plan:
@@ -61,7 +65,7 @@ def _alive(
     unclaimed = [host for host in hosts if not ours(host, context.owner)]
     missing = claims(unclaimed, _claim(desired, context.bootstrap, context.owner), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
-    return missing + alive(desired, facts, mine, verdict)
+    return missing + alive(desired, facts, mine, verdict, context.members)
 
 
 def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], context: PlanContext) -> Part:
@@ -89,8 +93,12 @@ def _claim(desired: Desired, record: BootstrapRecord | None, owner: str) -> Clai
 
 
 def _claimed_first(desired: Desired, hosts: Sequence[Host], context: PlanContext, claim: Claim, rest: Part) -> Part:
-    """Return the claims that are missing, and the rest only when there are none (or nothing is applied anyway)."""
+    """Return the claims that are missing, and the rest only when there are none (or nothing is applied anyway).
+
+    Missing packages come right behind: no stage begins before all claims are there, and a package starts nothing.
+    """
     missing = claims(hosts, claim, adopt=context.adopt_claim)
-    if missing.steps and desired.management == "Full":
+    packages = all(isinstance(step.action, InstallPackage) for step in rest.steps)
+    if missing.steps and desired.management == "Full" and not packages:
         return missing
     return missing + rest

@@ -10,31 +10,14 @@ from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait
 
 
-def package_name(host: Host) -> str:
-    """Return the package the host shall have."""
-    return host.want.package.name or host.family.package
-
-
 def installed(host: Host) -> bool:
     """Whether the package is there, in whatever version."""
-    return package_name(host) in host.packages
-
-
-def other_version(host: Host) -> str | None:
-    """Return a sentence when the installed version is another than the declared one, else None."""
-    name, declared = package_name(host), host.want.package.version
-    have = host.packages.get(name)
-    if declared is None or have is None:
-        return None
-    wanted = declared.removeprefix(f"{name}-")
-    if have == wanted or have.startswith(f"{wanted}-"):
-        return None
-    return f"{host.name} has {name} {have}, declared is {wanted}; changing an installed package comes later."
+    return host.package in host.packages
 
 
 def package(host: Host) -> Part:
     """Return the step that installs the package, or why it is not done; empty where it is there."""
-    name, wish = package_name(host), host.want.package
+    name, wish = host.package, host.want.package
     if installed(host):
         return Part()
     if host.processes:
@@ -50,7 +33,7 @@ def package(host: Host) -> Part:
             f"spec.package.module: {wish.module} is declared, but {host.family.name} has no module streams; give "
             f"{host.name} a package of its own without it"
         )
-    version = None if wish.version is None else wish.version.removeprefix(f"{name}-")
+    version = host.declared_version or None
     shown = name if version is None else f"{name}-{version}"
     action = InstallPackage(name, version, wish.module, wish.repositories)
     return only(Step(host.name, f"install {shown}", f"{name} is not installed", action, Stage.PACKAGE))
@@ -61,7 +44,7 @@ def lock(host: Host) -> Part:
 
     An update restarts redis: of a master that is an outage. Installing by name with --disableexcludes=main goes on.
     """
-    name, wish, file = package_name(host), host.want.package, host.files.get(host.family.yum_conf)
+    name, wish, file = host.package, host.want.package, host.files.get(host.family.yum_conf)
     if file is None or not installed(host) or wish.manage == "CheckOnly":
         return Part()
     text = yum_conf.exclude(file.text, name) if wish.lock else yum_conf.include(file.text, name)

@@ -10,11 +10,13 @@ from redis_sentinel_operator.model.step import ConfigDrift, Need, Plan, Step
 
 CLAIMED = frozenset({Need.CLAIM})
 CONFIRMED = frozenset({Need.CLAIM, Need.CONFIRMED})
+SERVING = frozenset({Need.CLAIM, Need.SERVING})
 
 
 class Stage(IntEnum):
     """The order in which steps are done; those of one stage are done on all hosts at the same time."""
 
+    ROLE = -1  # a second master takes writes that are lost: before all else
     CLAIM = 0
     PACKAGE = 1
     FILES = 2  # drop-ins, firewall, redis.conf, settings of running servers

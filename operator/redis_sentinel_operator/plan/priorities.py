@@ -14,7 +14,6 @@ from redis_sentinel_operator.conf.version import Series, series, shown
 from redis_sentinel_operator.judge.versions import series_of
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.plan.host import Host
-from redis_sentinel_operator.plan.package import package_name
 
 WORSE = 1000  # what each newer series adds: more than anybody writes by hand
 DIRECTIVE = "slave-priority"
@@ -52,9 +51,8 @@ def _series(host: Host) -> Series | None:
     """Return the series of the redis that runs, or would be started."""
     if host.redis is not None:
         return series_of(host.redis)
-    name = package_name(host)
-    version = host.packages.get(name)
-    return None if version is None else series("valkey" if name.startswith("valkey") else "redis", version)
+    version = host.packages.get(host.package)
+    return None if version is None else series("valkey" if host.package.startswith("valkey") else "redis", version)
 
 
 def _raised(host: Host) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from redis_sentinel_operator.conf.directives import sha256
-from redis_sentinel_operator.conf.redis_conf import RedisConf, parse
+from redis_sentinel_operator.conf.redis_conf import RedisConf
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import FileFacts
 from redis_sentinel_operator.model.secret import Secret
@@ -13,6 +13,7 @@ from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf,
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import CLAIMED, Part, Stage, only, wait
 from redis_sentinel_operator.plan.settings import Setting, kept_out_of_file, records, settings
+from redis_sentinel_operator.plan.users import acl_file
 
 _OTHERS_MAY_READ = 0o007
 
@@ -26,23 +27,22 @@ def redis_conf(
     now. It and the role line have `needs`. What a running server takes only by a restart is written, and told as
     pending.
     """
-    file = host.redis_conf
-    if file is None:
+    conf = host.conf()
+    if conf is None:
         return wait(
-            f"{host.name} has no {host.family.redis_conf}: without the package's save lines redis would keep "
+            f"{host.name} has no {host.redis_path}: without the package's save lines redis would keep "
             f"nothing on disk; bring the file back (rpm -qf names its package, yum reinstall restores it)"
         )
-    conf = parse(file.text)
     if conf.broken:
         return wait(
-            f"{host.family.redis_conf} of {host.name} has unbalanced quotes in line {conf.broken[0]}: redis will "
+            f"{host.redis_path} of {host.name} has unbalanced quotes in line {conf.broken[0]}: redis will "
             "not start with it; correct that line"
         )
     owned = settings(desired, host, conf)
     now = [each for each in owned if not kept_out_of_file(host, each, may_set=may_set)]
     part = _edit(host, conf, now, role, needs if role else CLAIMED) + Part(drift=_drift(host, owned))
     part = _set(desired, host, owned, needs) + part if may_set else part
-    return _remember(desired, host, conf, owned) + part + _said(desired, host, owned)
+    return _remember(desired, host, conf, owned) + part + acl_file(desired, host, conf) + _said(desired, host, owned)
 
 
 def _remember(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Setting, ...]) -> Part:
@@ -52,7 +52,7 @@ def _remember(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Settin
         return Part()
     had = host.claim.keys
     changed = sorted({*wanted, *had} - {name for name in wanted if wanted[name] == had.get(name)})
-    what = f"write down which directives of {host.family.redis_conf} are ours: {', '.join(changed)}"
+    what = f"write down which directives of {host.redis_path} are ours: {', '.join(changed)}"
     why = "one that leaves the spec goes back to what it was before"
     return only(Step(host.name, what, why, RememberKeys(wanted), Stage.FILES))
 
@@ -68,6 +68,12 @@ def _edit(
         return Part()
     lines = {each.name: each.line for each in wrong if each.line is not None} | roles
     remove = tuple(each.name for each in wrong if each.line is None)
+    text = conf.edit(lines, remove)
+    if text == file.text and not reasons:
+        return wait(
+            f"{', '.join((*lines, *remove))} of {host.name} cannot be set in {file.path}: one of the files that it "
+            f"includes says something else and counts ({', '.join(conf.includes)}); correct it there"
+        )
     secrets = {each.name for each in wrong if each.secret}
     action = EditConf(
         path=file.path,
@@ -75,7 +81,7 @@ def _edit(
         remove=remove,
         owner=host.family.user,
         group=host.family.conf_group,
-        text=Secret(conf.edit(lines, remove)),
+        text=Secret(text),
         base_sha256=sha256(file.text),
     )
     said = [f"set {', '.join(lines)}"] if lines else []
@@ -127,8 +133,7 @@ def _said(desired: Desired, host: Host, owned: Sequence[Setting]) -> Part:
     if wants_aof and redis.config.get("appendonly") == "yes" and (redis.aof_at_work or not redis.aof_ok):
         state = "is being written" if redis.aof_at_work else "could not be written (aof_last_bgrewrite_status)"
         said.append(
-            f"the append-only file of {host.name} {state}; {host.family.redis_conf} gets appendonly yes when it is "
-            "whole"
+            f"the append-only file of {host.name} {state}; {host.redis_path} gets appendonly yes when it is whole"
         )
     nothing = redis.config.get("save") == "" and redis.config.get("appendonly") == "no"
     if nothing and not wants_aof and not desired.redis_config.get("save") and not desired.no_persistence:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.judge.findings import claimed_by_others, preflight
+from redis_sentinel_operator.judge.installed import other_versions
 from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
+from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known
 from redis_sentinel_operator.model.step import Refusal
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.host import Host
-from redis_sentinel_operator.plan.package import other_version
 from redis_sentinel_operator.plan.refuse_config import refuse_config
 
 
@@ -23,7 +23,7 @@ def refuse(
     return (
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
-        or _version(hosts)
+        or _version(desired, facts)
         or refuse_config(desired, hosts)
         or _preflight(desired, facts, verdict)
         or _password(desired, hosts, verdict)
@@ -41,9 +41,11 @@ def _foreign(verdict: Verdict) -> Refusal | None:
     return Refusal(PREFLIGHT, verdict.situation_reason or "ForeignData", verdict.situation_message)
 
 
-def _version(hosts: Sequence[Host]) -> Refusal | None:
-    detail = next((sentence for host in hosts if (sentence := other_version(host))), None)
-    return None if detail is None else Refusal(PREFLIGHT, "NotSupportedYet", say("NotSupportedYet", detail=detail))
+def _version(desired: Desired, facts: ClusterFacts) -> Refusal | None:
+    found = other_versions(desired, facts)
+    if not found:
+        return None
+    return Refusal(PREFLIGHT, "OtherVersion", say("OtherVersion", detail=told(desired, found)))
 
 
 def _preflight(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> Refusal | None:
@@ -84,5 +86,5 @@ def _another(host: Host, wanted: str, situation: Situation) -> bool:
 
 def _file_password(host: Host) -> str:
     """Return the password in redis.conf, "" for none."""
-    file = host.redis_conf
-    return (parse(file.text).get("requirepass") or "") if file else ""
+    conf = host.conf()
+    return (conf.get("requirepass") or "") if conf else ""

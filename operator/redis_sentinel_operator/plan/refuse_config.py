@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis_sentinel_operator.conf.directives import canonical
-from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.conf.table import Owner, directive
 from redis_sentinel_operator.conf.values import same, size
 from redis_sentinel_operator.judge.messages import CONFIG, say
@@ -55,8 +54,8 @@ def _have(host: Host, name: str) -> str | None:
     running = {canonical(key): value for key, value in host.redis.config.items()} if host.redis else {}
     if name in running:
         return running[name]
-    file, row = host.redis_conf, directive(name)
-    in_file = parse(file.text).get(name) if file else None
+    conf, row = host.conf(), directive(name)
+    in_file = conf.get(name) if conf else None
     if in_file is not None or row is None or not host.server_version:
         return in_file
     return row.default(host.server_version)

@@ -58,6 +58,6 @@ def not_up(host: Host) -> Part:
         return wait(f"redis on {host.name} does not let the operator in: {fact.value.message}")
     if host.redis is not None:
         return Part()
-    unit = host.units.get(host.family.redis_unit)
+    unit = host.units.get(host.redis_unit)
     state = unit.active if unit else "not there"
     return wait(f"redis on {host.name} does not listen, but is not stopped either (its unit is {state})")

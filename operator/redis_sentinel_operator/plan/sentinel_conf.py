@@ -8,7 +8,8 @@ from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.sentinel_conf import Monitor, SentinelConf, render
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known, Unknown
-from redis_sentinel_operator.model.step import Step, WriteSentinelConf
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import EditConf, Step, WriteSentinelConf
 from redis_sentinel_operator.plan.host import Host, answering
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait
 from redis_sentinel_operator.plan.units import start_sentinel
@@ -54,10 +55,48 @@ def sentinel(desired: Desired, host: Host, master: Monitor | None, facts: Cluste
 
 
 def _with_state(desired: Desired, host: Host, conf: SentinelConf) -> Part:
+    path = host.sentinel_path
     if desired.master_name not in conf.masters:
         found = ", ".join(conf.masters) or "nothing"
         return wait(f"the sentinel of {host.name} monitors {found} instead of {desired.master_name} and is not started")
-    return start_sentinel(desired, host, "it is stopped; its file keeps what it knew")
+    if conf.broken:
+        return wait(
+            f"{path} of {host.name} has unbalanced quotes in line {conf.broken[0]}: the sentinel will not start with "
+            "it; correct that line"
+        )
+    astray = next((each for each in conf.astray if each[1] != "auth-pass"), None)
+    if astray is not None:
+        return wait(
+            f"line {astray[0]} of {path} on {host.name} (sentinel {astray[1]}) is about the master {astray[2]}, "
+            "which it does not monitor: the sentinel will not start with it; correct or remove that line"
+        )
+    return _right_auth_pass(desired, host, conf) + start_sentinel(
+        desired, host, "it is stopped; its file keeps what it knew"
+    )
+
+
+def _right_auth_pass(desired: Desired, host: Host, conf: SentinelConf) -> Part:
+    """Return the step that gives the file of a stopped sentinel the password, and only that."""
+    name, file = desired.master_name, host.files.get(host.sentinel_path)
+    text = conf.with_auth_pass(name, desired.password)
+    if file is None or text == file.text:
+        return Part()
+    strays = ", ".join(sorted({each[2] for each in conf.astray}))
+    why = (
+        f"it names the master {strays}, which is not monitored: no sentinel starts so"
+        if strays
+        else ("it is not the Secret's password" if conf.auth_pass(name) else "it is missing")
+    )
+    directives = {} if desired.password is None else {f"sentinel auth-pass {name}": desired.password}
+    action = EditConf(
+        path=file.path,
+        directives=directives,
+        owner=host.family.user,
+        group=host.family.conf_group,
+        text=Secret(text),
+        base_sha256=sha256(file.text),
+    )
+    return only(Step(host.name, f"set sentinel auth-pass {name} in {file.path}", why, action, Stage.SENTINEL_CONF))
 
 
 def _write(desired: Desired, host: Host, master: Monitor) -> Part:
@@ -69,7 +108,7 @@ def _write(desired: Desired, host: Host, master: Monitor) -> Part:
         log_file=host.family.sentinel_log,
         password=desired.password,
     )
-    path = host.family.sentinel_conf
+    path = host.sentinel_path
     have = host.files.get(path)
     if have is not None and have.text == text.reveal():
         return Part()
@@ -106,13 +145,13 @@ def _not_up(desired: Desired, host: Host) -> Part:
         return wait(f"the sentinel of {host.name} does not let the operator in: {fact.value.message}")
     running = host.sentinel
     if running is None:
-        unit = host.units.get(host.family.sentinel_unit)
+        unit = host.units.get(host.sentinel_unit)
         state = unit.active if unit else "not there"
         return wait(f"the sentinel of {host.name} does not listen, but is not stopped either (its unit is {state})")
     if running.view is None:
         found = ", ".join(running.masters) or "nothing"
         return wait(
             f"the sentinel of {host.name} runs and monitors {found}, not {desired.master_name}; stop it "
-            f"(systemctl stop {host.family.sentinel_unit}) so that it can be set up"
+            f"(systemctl stop {host.sentinel_unit}) so that it can be set up"
         )
     return Part()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis_sentinel_operator.conf.directives import canonical
 from redis_sentinel_operator.conf.redis_conf import RedisConf
 from redis_sentinel_operator.conf.table import Directive, Owner, directive, live
 from redis_sentinel_operator.conf.values import any_address, reachable, same
+from redis_sentinel_operator.judge.limits import room_for
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import KeyRecord, Known
 from redis_sentinel_operator.model.secret import Secret
@@ -42,7 +43,8 @@ class Setting:
     @property
     def shown(self) -> ConfigDrift:
         """The drift without secrets; what runs counts more than what is written."""
-        have = self.in_file if self.running_holds else self.running
+        running = "(what it began with)" if self.running is None else self.running
+        have = self.in_file if self.running_holds else running
         pending = not self.running_holds and not self.live
         if self.secret:
             return ConfigDrift(self.name, "(the Secret's)", "(another)" if have else "(none)", pending)
@@ -62,12 +64,29 @@ def records(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Setting,
     had = host.claim.keys if host.claim else {}
     known = host.redis is not None or host.redis_stopped
     on_its_way = {each.name for each in owned if not (each.file_holds and each.running_holds)}
-    kept = {name: each for name, each in had.items() if not known or name in on_its_way}
-    declared = {
-        name: KeyRecord(value, had[name].shipped if name in had else conf.get(name))
-        for name, value in desired.redis_config.items()
+    not_back = {each.name for each in owned if not each.file_holds}
+    kept = {
+        name: replace(each, begun=_run_without(host, name)) if name in not_back else each
+        for name, each in had.items()
+        if not known or name in on_its_way
     }
+    declared = {name: _record(host, conf, name, value) for name, value in desired.redis_config.items()}
     return {**kept, **declared}
+
+
+def _record(host: Host, conf: RedisConf, name: str, value: str) -> KeyRecord:
+    had, in_file = host.claim.keys.get(name) if host.claim else None, conf.get(name)
+    if had is not None and had.value == value:
+        return had
+    begun = "" if in_file is not None and same(name, value, in_file) else _run_without(host, name)
+    return KeyRecord(value, in_file if had is None else had.shipped, begun)
+
+
+def _run_without(host: Host, name: str) -> str:
+    """Return the run id of a redis that does not show a directive which it has, "" where it does or none runs."""
+    redis, row = host.redis, directive(name)
+    shows = redis is None or name in _running(host) or row is None or not row.known_to(host.server_version)
+    return "" if redis is None or shows else redis.run_id
 
 
 def has_data(host: Host) -> bool:
@@ -100,10 +119,17 @@ def _declared(desired: Desired, host: Host, conf: RedisConf) -> Iterator[Setting
         file_holds = _holds(desired, host, name, in_file, text) and not conf.overridden(name)
         if name == "requirepass":
             file_holds = file_holds and conf.lets_in(text)
-        running_holds = runs is None or _holds(desired, host, name, runs, text)
-        takes = live(name, host.version)
+        record = host.claim.keys.get(name) if host.claim else None
+        pending = record is not None and record.value == text and _is_pending(host, name, record)
+        running_holds = not pending if runs is None else _holds(desired, host, name, runs, text)
+        takes = live(name, host.version) and (name != "maxclients" or room_for(text, host.redis_process))
         secret = isinstance(want, Secret)
         yield Setting(name, text, text, secret, in_file, runs, file_holds, running_holds, takes)
+
+
+def _is_pending(host: Host, name: str, record: KeyRecord) -> bool:
+    """Whether a directive that CONFIG GET does not show was written after the redis began that runs."""
+    return bool(record.begun) and record.begun == _run_without(host, name)
 
 
 def _former(desired: Desired, host: Host, conf: RedisConf) -> Iterator[Setting]:
@@ -119,7 +145,8 @@ def _former(desired: Desired, host: Host, conf: RedisConf) -> Iterator[Setting]:
             continue
         in_file, runs = conf.get(name), running.get(name)
         file_holds = in_file is None or _is_back(name, in_file, record, record.shipped)
-        running_holds = runs is None or before is None or _is_back(name, runs, record, before)
+        back = not _is_pending(host, name, record) if runs is None else _is_back(name, runs, record, before or "")
+        running_holds = before is None or back
         takes = row.live(host.version)
         yield Setting(name, before or "", record.shipped, False, in_file, runs, file_holds, running_holds, takes)
 

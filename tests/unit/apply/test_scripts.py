@@ -20,7 +20,7 @@ CHANGING = [path.stem for path in SCRIPTS if path.stem not in ("guard", "why", "
 NOT_EVERYWHERE = {
     r"\[\[": "bash's test",
     r"\bfunction\b": "bash's function",
-    r"\blocal\b": "not in POSIX",
+    r"(?<!\.)\blocal\b": "not in POSIX",
     r"\bsource\b": "bash's dot",
     r" == ": "bash's equality in test",
     r"<<<": "here-string",

@@ -12,9 +12,11 @@ from redis_sentinel_operator.conf.directives import (
     canonical,
     decode,
     encode,
+    is_conf,
     join,
     parse_line,
     parse_lines,
+    parse_text,
     quote,
     sha256,
     split,
@@ -83,6 +85,16 @@ def test_a_line_with_unbalanced_quotes_is_told_and_kept() -> None:
     assert (line.at, line.raw, line.name, line.arguments) == (1, 'requirepass "x', "", ())
 
 
+def test_a_file_that_is_asked_for_again_is_not_read_again_and_few_are_kept() -> None:
+    """A plan asks for the same file some thirty times: reading it anew was a third of a pass's work."""
+    text = "port 6379\nsave 900 1\n"
+    assert parse_text(text) is parse_text("port 6379\n" + "save 900 1\n")
+    assert parse_text(text + "port 6380\n")[1] != parse_text(text)[1]
+    for port in range(100):
+        parse_text(f"port {port}\n")
+    assert parse_text.cache_info().currsize <= 32
+
+
 def test_a_line_does_not_show_itself() -> None:
     assert "hidden" not in repr(parse_line("requirepass hidden"))
 
@@ -103,3 +115,18 @@ def test_a_line_does_not_show_itself() -> None:
 )
 def test_both_vocabularies_have_one_name(name: str, old: str) -> None:
     assert canonical(name) == old
+
+
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        ("# mine\nport 6379\n\nREPLICAOF 10.0.0.1 6379\ntls-port 1\ncluster-enabled no\nsearch.timeout 5\n", True),
+        (f"sentinel myid {'a' * 40}\nport 26379\n", True),
+        ("", False),
+        ("# only this\n", False),
+        ("port 6379\nroot:x:0:0\n", False),
+        ('port "6379\n', False),
+    ],
+)
+def test_what_is_a_file_of_redis(text: str, is_it: bool) -> None:
+    assert is_conf(text) is is_it

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redis_sentinel_operator.conf import users
 from redis_sentinel_operator.conf.redis_conf import parse
 
 CAPTURES = Path(__file__).with_name("captures")
@@ -119,9 +120,55 @@ def test_what_an_included_file_may_override_moves_behind_it() -> None:
     conf = parse("port 6379\nmaxmemory 1gb\nsave 900 1\nsave 60 5\ninclude /etc/redis-local.conf\n")
     assert conf.overridden("maxmemory")
     text = conf.edit({"maxmemory": "1gb", "save": "900 1 60 5"})
-    assert text == "port 6379\ninclude /etc/redis-local.conf\nmaxmemory 1gb\nsave 900 1\nsave 60 5\n"
+    assert text == 'port 6379\ninclude /etc/redis-local.conf\nmaxmemory 1gb\nsave ""\nsave 900 1\nsave 60 5\n'
     assert not parse(text).overridden("maxmemory")
     assert parse(text).edit({"maxmemory": "1gb", "save": "900 1 60 5"}) == text
+
+
+LOCAL = "/etc/redis-local.conf"
+
+
+@pytest.mark.parametrize(
+    ("main", "local", "name", "value"),
+    [
+        ("maxmemory 1gb\ninclude {}\n", "maxmemory 2gb\n", "maxmemory", "2gb"),
+        ("include {}\nmaxmemory 1gb\n", "maxmemory 2gb\n", "maxmemory", "1gb"),
+        ("INCLUDE {}\n", "MaxMemory 2gb\n", "maxmemory", "2gb"),
+        ("maxmemory 1gb\ninclude {}\n", "port 1\n", "maxmemory", "1gb"),
+        ("save 900 1\ninclude {}\n", "save 60 5\n", "save", "900 1 60 5"),
+        ("include {}\nsave 60 5\n", 'save ""\n', "save", "60 5"),
+    ],
+)
+def test_an_included_file_is_read_in_its_place(main: str, local: str, name: str, value: str) -> None:
+    conf = parse(main.format(LOCAL), {LOCAL: local})
+    assert conf.get(name) == value
+    assert not conf.overridden(name)
+    assert conf.includes == (LOCAL,)
+    assert conf.text == main.format(LOCAL)
+
+
+def test_what_an_included_file_says_is_overruled_behind_it() -> None:
+    files = {LOCAL: "maxmemory 2gb\nsave 60 5\nclient-output-buffer-limit replica 1mb 1mb 1\n"}
+    conf = parse(f"maxmemory 1gb\nsave 900 1\nhz 10\ninclude {LOCAL}\n", files)
+    wanted = {"maxmemory": "1gb", "save": "900 1", "client-output-buffer-limit": "slave 2mb 2mb 2", "hz": "10"}
+    text = conf.edit(wanted)
+    assert text == (
+        f'hz 10\ninclude {LOCAL}\nmaxmemory 1gb\nsave ""\nsave 900 1\nclient-output-buffer-limit slave 2mb 2mb 2\n'
+    )
+    assert {name: parse(text, files).get(name) for name in wanted} == wanted
+    assert parse(text, files).edit(wanted) == text
+    assert parse(text, files).edit({"save": ""}).count("\nsave ") == 1
+
+
+def test_files_that_include_each_other_end() -> None:
+    conf = parse(f"include {LOCAL}\n", {LOCAL: f"port 1\ninclude {LOCAL}\n"})
+    assert conf.get("port") == "1"
+
+
+def test_the_default_user_of_an_included_file_counts_and_is_not_ours_to_edit() -> None:
+    conf = parse(f"include {LOCAL}\n", {LOCAL: "user default on >bob ~* +@all\n"})
+    assert not conf.lets_in("alice")
+    assert parse(conf.edit({"requirepass": "alice"}), dict(conf.included)).lets_in("alice") is False
 
 
 ALICE = hashlib.sha256(b"alice").hexdigest()
@@ -152,6 +199,26 @@ def test_the_rules_of_the_default_user_stay() -> None:
     assert conf.edit({"requirepass": "alice"}) == (
         f"user default on ~app:* &* +@read #{ALICE}\nuser other on >carol ~*\nrequirepass alice\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "takes", "after"),
+    [
+        (
+            "user default on >bob ~app:* +@read\nuser carol on >c\n",
+            False,
+            f"user default on ~app:* +@read #{ALICE}\nuser carol on >c\n",
+        ),
+        (f"user carol on >c\nuser default on #{ALICE} ~* &* +@all\n", True, None),
+        ("user default on nopass ~* +@all\n", False, f"user default on ~* +@all #{ALICE}\n"),
+        ("user carol on >c\n", False, f"user default on ~* &* +@all #{ALICE}\nuser carol on >c\n"),
+        ("", False, f"user default on ~* &* +@all #{ALICE}\n"),
+    ],
+)
+def test_the_default_user_of_an_acl_file(text: str, takes: bool, after: str | None) -> None:
+    assert users.file_takes_only(text, "alice") is takes
+    assert users.file_with_password(text, "alice", channels=True) == (text if after is None else after) or takes
+    assert users.file_takes_only(users.file_with_password(text, "alice", channels=False), "alice")
 
 
 def test_a_line_that_redis_cannot_read_is_told_by_its_number() -> None:

@@ -93,3 +93,43 @@ def test_a_fresh_file_is_read_back() -> None:
     assert conf.masters == {"redis-cluster": Monitor("192.168.3.41", 6379, 2)}
     assert conf.broken == ()
     assert "dusruffpeltm" not in repr(conf)
+
+
+OWN = Secret("dusruffpeltm")
+MONITOR = "sentinel monitor redis-cluster 10.0.0.1 6379 2\n"
+LINE = "sentinel auth-pass redis-cluster dusruffpeltm\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (MONITOR + LINE, MONITOR + LINE),
+        (f'{MONITOR}SENTINEL Auth-Pass redis-cluster "dusruffpeltm"\n', None),
+        (MONITOR, MONITOR + LINE),
+        (f"{MONITOR}# mine\nport 1\nsentinel auth-pass redis-cluster old\n", f"{MONITOR}{LINE}# mine\nport 1\n"),
+        (f"{MONITOR}sentinel auth-pass mymaster old\n", MONITOR + LINE),
+        (f"{MONITOR}{LINE}sentinel auth-pass mymaster old\n", MONITOR + LINE),
+        (LINE + MONITOR, MONITOR + LINE),
+        (
+            f"sentinel monitor other 10.0.0.9 6379 2\nsentinel auth-pass other x\n{MONITOR}",
+            f"sentinel monitor other 10.0.0.9 6379 2\nsentinel auth-pass other x\n{MONITOR}{LINE}",
+        ),
+    ],
+)
+def test_the_password_stands_once_and_after_its_master(before: str, after: str | None) -> None:
+    assert parse(before).with_auth_pass("redis-cluster", OWN) == (before if after is None else after)
+    again = parse(before if after is None else after)
+    assert again.with_auth_pass("redis-cluster", OWN) == (before if after is None else after)
+
+
+def test_without_a_password_only_the_one_of_an_unknown_master_goes() -> None:
+    text = f"{MONITOR}sentinel auth-pass redis-cluster old\nsentinel auth-pass mymaster old\n"
+    kept = f"{MONITOR}sentinel auth-pass redis-cluster old\n"
+    assert parse(text).with_auth_pass("redis-cluster", None) == kept
+
+
+def test_lines_about_a_master_that_is_not_monitored_are_found() -> None:
+    text = f"port 1\nsentinel down-after-milliseconds mymaster 1\n{MONITOR}{LINE}sentinel myid {'a' * 40}\n"
+    assert parse(text).astray == ((2, "down-after-milliseconds", "mymaster"),)
+    assert parse(RUNNING).astray == ()
+    assert parse(SHIPPED).astray == ()

@@ -51,7 +51,8 @@ async def test_a_death_that_shows_in_the_sending_first_costs_no_error_either(ssh
     host = HostSession(sshd.target(), sshd.credentials(), pool)
     await host.connect()
     assert host._link is not None
-    host._link._transport.sock.shutdown(socket.SHUT_WR)  # as after a reset that the reading thread has not met yet
+    _signal_sessions(sshd, signal.SIGSTOP)  # it says nothing about it, so that the sending meets it first
+    host._link._transport.sock.shutdown(socket.SHUT_WR)
     assert host.connected
     assert (await host.run("echo two", timeout=5)).text == "two\n"
     await host.close()

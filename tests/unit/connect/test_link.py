@@ -11,13 +11,16 @@ from io import StringIO
 
 import paramiko
 import pytest
+from redis.exceptions import AuthenticationError
 
 from redis_sentinel_operator.connect import Credentials
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import HostUnreachable
 from redis_sentinel_operator.model.desired import DesiredHost, SshAccess
 from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.observe.exchange import Answers, ask
 from redis_sentinel_operator.settings import Settings
+from unit.connect.resp import resp_server
 
 
 @dataclass(slots=True)
@@ -114,3 +117,44 @@ async def test_which_host_and_secret_it_serves(credentials: Credentials) -> None
     assert not link.serves(replace(host(22), address="127.0.0.2"), credentials)
     assert not link.serves(host(22), Credentials(credentials.private_key, "other"))
     assert not link.connected
+
+
+@pytest.fixture
+async def direct(credentials: Credentials) -> AsyncIterator[HostLink]:
+    """A link whose servers are reached without SSH."""
+    with ThreadPoolExecutor(1) as pool:
+        ssh = SshAccess("127.0.0.1", resp="Direct")
+        link = HostLink(DesiredHost("redis_slave01", "127.0.0.1", ssh), credentials, pool, Settings())
+        try:
+            yield link
+        finally:
+            await link.close()
+
+
+async def test_a_server_that_has_the_password_of_before_lets_in_with_what_was_offered(direct: HostLink) -> None:
+    new, old = Secret("new"), Secret("old")
+    async with resp_server(password="old") as server:
+        with pytest.raises(AuthenticationError):
+            await direct.resp(server.port, new)
+        direct.offer([Secret("older"), old])
+        client = await direct.resp(server.port, new)
+        assert await client.execute_command("ECHO", "it") == "it"  # type: ignore[no-untyped-call]
+        assert [words[1] for words in server.seen if words[0] == b"AUTH"] == [b"new", b"new", b"older", b"old"]
+
+
+async def test_one_that_was_given_the_new_password_is_asked_on_when_it_must_be_logged_in_again(
+    direct: HostLink,
+) -> None:
+    new = Secret("new")
+    direct.offer([Secret("old")])
+    async with resp_server(password="old") as server:
+
+        async def echo() -> object:
+            return await ask(direct, server.port, new, [("ECHO", "it")], direct.settings)
+
+        assert await echo() == Answers(("it",))
+        server.password = "new"
+        server.hang_up()
+        await asyncio.sleep(0.05)
+        assert await echo() == Answers(("it",))
+        assert server.seen[-2][1] == b"new"

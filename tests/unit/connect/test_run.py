@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
+from paramiko import Channel
+from paramiko.common import MSG_CHANNEL_CLOSE, cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_EOF
+from paramiko.message import Message
 
 from redis_sentinel_operator.connect import HostSession, Limits, OutputTooLarge
+from redis_sentinel_operator.connect.connection import ChannelRefused
+from redis_sentinel_operator.connect.wire import LoopTransport
 from redis_sentinel_operator.errors import CommandTimedOut, SessionLost
 from unit.connect.conftest import StartSshd
 from unit.connect.sshd import Sshd
@@ -143,6 +149,48 @@ async def test_many_short_commands_at_once(session: HostSession) -> None:
     """A session is still counted by sshd when its command has answered already; nobody is to notice."""
     results = await asyncio.gather(*(session.run(f"echo {number}", timeout=30) for number in range(60)))
     assert [result.text for result in results] == [f"{number}\n" for number in range(60)]
+
+
+async def test_the_end_of_stdin_does_not_come_after_the_channels_end(
+    session: HostSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a word about a channel that is gone sshd ends the whole connection."""
+    say, handlers = LoopTransport._send_user_message, LoopTransport._channel_handler_table
+    asked, closed = threading.Event(), threading.Event()
+
+    def close(channel: Channel, message: Message) -> None:
+        asked.set()
+        handlers[MSG_CHANNEL_CLOSE](channel, message)
+
+    def slowly(self: LoopTransport, message: Message) -> None:
+        # the other thread has all the time that it needs to go first, and sshd to forget the channel
+        if message.asbytes()[:1] == cMSG_CHANNEL_EOF and asked.wait(10) and closed.wait(0.5):
+            time.sleep(0.3)
+        say(self, message)
+        if message.asbytes()[:1] == cMSG_CHANNEL_CLOSE:
+            closed.set()
+
+    monkeypatch.setattr(LoopTransport, "_channel_handler_table", handlers | {MSG_CHANNEL_CLOSE: close})
+    monkeypatch.setattr(LoopTransport, "_send_user_message", slowly)
+    await session.connect()
+    connection = session.connection
+    # it ends when the end of stdin is about to be said
+    assert (await session.run("sleep 0.3; echo one", timeout=5)).text == "one\n"
+    assert (await session.run("echo two", timeout=5)).text == "two\n"
+    assert session.connection is connection
+
+
+async def test_channels_that_are_gone_are_forgotten(session: HostSession) -> None:
+    """An operator opens channels for months over one connection."""
+    await session.connect()
+    for _ in range(80):
+        with pytest.raises(ChannelRefused):  # the cheapest channel there is
+            await session.open_tcp("127.0.0.1", 1, lambda: None)
+    assert session._link is not None
+    transport = session._link._transport
+    assert len(transport.channels_seen) <= 64
+    assert len(transport.channel_events) <= 1  # paramiko takes it out after it has told
+    assert transport._refusals == {}
 
 
 async def test_a_cancelled_command_closes_its_channel(session: HostSession, tmp_path: Path) -> None:

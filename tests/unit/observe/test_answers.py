@@ -48,6 +48,7 @@ def test_a_master() -> None:
     )
     assert {each.address for each in facts.replicas} == {f"192.168.37.{last}" for last in (42, 43, 44)}
     assert all(isinstance(each, ReplicaLink) and each.port == 6379 for each in facts.replicas)
+    assert {each.address[-2:]: each.lag for each in facts.replicas} == {"42": 0, "43": 0, "44": 1}
     assert (facts.master_address, facts.link) == ("", "")
     assert facts.config["bind"] == "0.0.0.0"
 

@@ -31,18 +31,20 @@ def probed(*found: Process | Socket) -> ProbeFacts:
 
 @pytest.mark.parametrize("found", [(), (SENTINEL,), (REDIS, Socket(7000, "redis-server", 7)), (Socket(22, "sshd", 1),)])
 def test_a_refused_port_and_no_process_of_the_kind_prove_that_nothing_runs(found: tuple[Process | Socket, ...]) -> None:
-    assert server(REFUSED, 6379, probed(*found), sentinel=False) == Known(None)
+    assert server(REFUSED, "redis_slave01", 6379, probed(*found), sentinel=False) == Known(None)
 
 
 def test_a_stranger_on_the_port_is_no_redis() -> None:
     stranger = probed(Socket(6379, "nginx", 99))
-    assert server(SILENT, 6379, stranger, sentinel=False) == Known(None)
-    assert server(REFUSED, 6379, stranger, sentinel=False) == Known(None)
+    assert server(SILENT, "redis_slave01", 6379, stranger, sentinel=False) == Known(None)
+    assert server(REFUSED, "redis_slave01", 6379, stranger, sentinel=False) == Known(None)
 
 
 def test_a_process_that_listens_nowhere_yet_is_not_absent() -> None:
-    fact = server(REFUSED, 6379, probed(REDIS), sentinel=False)
-    assert fact == Unknown("redis-server (pid 7) runs but does not answer on port 6379", "NoAnswer")
+    fact = server(REFUSED, "redis_slave01", 6379, probed(REDIS), sentinel=False)
+    assert fact == Unknown(
+        "the redis on redis_slave01 runs (redis-server, pid 7) but does not answer on port 6379", "NoAnswer"
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,25 +59,29 @@ def test_a_process_that_listens_nowhere_yet_is_not_absent() -> None:
     ],
 )
 def test_otherwise_it_is_not_known(answer: Closed | Unknown, found: tuple[Process | Socket, ...]) -> None:
-    fact = server(answer, 6379, probed(*found), sentinel=False)
+    fact = server(answer, "redis_slave01", 6379, probed(*found), sentinel=False)
     assert isinstance(fact, Unknown)
     assert fact.message == answer.message
 
 
 def test_without_the_probe_a_refused_port_proves_nothing() -> None:
-    assert server(REFUSED, 6379, unreadable(GONE), sentinel=False) == Unknown(REFUSED.message, "NoAnswer")
+    assert server(REFUSED, "redis_slave01", 6379, unreadable(GONE), sentinel=False) == Unknown(
+        REFUSED.message, "NoAnswer"
+    )
     assert known(REFUSED) == Unknown(REFUSED.message, "NoAnswer")
 
 
 def test_an_answer_is_an_answer() -> None:
     denied = Denied("NOAUTH Authentication required.")
-    assert server(denied, 6379, unreadable(GONE), sentinel=False) == Known(denied)
+    assert server(denied, "redis_slave01", 6379, unreadable(GONE), sentinel=False) == Known(denied)
 
 
 def test_each_kind_has_its_own_processes() -> None:
     both = probed(REDIS, SENTINEL)
-    assert isinstance(server(REFUSED, 26379, both, sentinel=True), Unknown)
-    assert server(REFUSED, 26379, probed(REDIS, Socket(6379, "redis-server", 7)), sentinel=True) == Known(None)
+    assert isinstance(server(REFUSED, "redis_slave01", 26379, both, sentinel=True), Unknown)
+    assert server(
+        REFUSED, "redis_slave01", 26379, probed(REDIS, Socket(6379, "redis-server", 7)), sentinel=True
+    ) == Known(None)
 
 
 def test_a_sentinel_before_6_2_gets_its_id_from_its_file() -> None:

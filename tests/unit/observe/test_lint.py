@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from redis_sentinel_operator import observe
-from redis_sentinel_operator.observe.probe import SECTIONS
+from redis_sentinel_operator.observe.probe import SECTIONS, text
 
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
-PROBE = Path(observe.__file__).with_name("probe.sh")
+PROBE = text()
 DENIED = {
     "systemctl --value": r"--value\b",
     "busctl --json": r"--json",
@@ -40,7 +39,7 @@ DENIED = {
 
 
 def code() -> list[tuple[int, str]]:
-    lines = PROBE.read_text().splitlines()
+    lines = PROBE.splitlines()
     return [(at, re.sub(r"(^|\s)#\s.*", "", line)) for at, line in enumerate(lines, 1)]
 
 
@@ -76,13 +75,14 @@ def test_only_dev_null_is_written_to() -> None:
 
 @pytest.mark.parametrize("shell", [["dash", "-n"], ["bash", "--posix", "-n"]])
 def test_shells_can_read_it(shell: list[str]) -> None:
-    subprocess.run([*shell, str(PROBE)], check=True, timeout=10)
+    subprocess.run(shell, input=PROBE, text=True, check=True, timeout=10)
 
 
 def test_shellcheck_has_nothing_to_say() -> None:
-    done = subprocess.run([SHELLCHECK, "-s", "sh", PROBE], capture_output=True, text=True, timeout=30, check=False)
+    command = [SHELLCHECK, "-s", "sh", "-"]
+    done = subprocess.run(command, input=PROBE, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_every_part_has_its_function() -> None:
-    assert set(re.findall(r"^read_(\w+)\(\)", PROBE.read_text(), re.MULTILINE)) == set(SECTIONS)
+    assert set(re.findall(r"^read_(\w+)\(\)", PROBE, re.MULTILINE)) == set(SECTIONS)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redis_sentinel_operator.conf.family import family
+from redis_sentinel_operator.conf.kernel import FILES
 from redis_sentinel_operator.model.fact import FileFacts, Known, OsFacts, Unknown
 from redis_sentinel_operator.observe.probe import SECTIONS, Asked, ProbeFacts, parse, paths, script, split, units
 
@@ -77,6 +78,7 @@ def test_a_family_has_its_own_files_and_units_only(case: str) -> None:
     assert found is not None
     assert {path for path, file in facts.files.value.items() if file} == {
         *found.files,
+        *(FILES if case == "el8" else FILES[:1]),
         "/etc/yum.conf",
         "/etc/dnf/dnf.conf",
     }

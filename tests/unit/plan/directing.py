@@ -17,6 +17,7 @@ from unit.plan.world import (
     DONE,
     OWNER,
     S1,
+    SEEN,
     Change,
     carried_out,
     cluster,
@@ -37,7 +38,7 @@ def with_redis(host: HostFacts, **changes: object) -> HostFacts:
 
 
 def with_keys(host: HostFacts, keys: Mapping[str, KeyRecord]) -> HostFacts:
-    return replace(host, claim=Known(Claim(OWNER, "b1", keys=keys)))
+    return replace(host, claim=Known(Claim(OWNER, "b1", keys=keys, notes=SEEN)))
 
 
 def remembered(host: HostFacts) -> Mapping[str, KeyRecord]:

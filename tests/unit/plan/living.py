@@ -21,6 +21,7 @@ from unit.plan.test_bootstrap import all_passes
 from unit.plan.world import (
     DONE,
     OWNER,
+    SEEN,
     Change,
     M,
     bare,
@@ -44,7 +45,7 @@ def alive(name: str) -> HostFacts:
 
 def fresh(name: str) -> HostFacts:
     """A host on which nothing was ever declared."""
-    return replace(alive(name), claim=Known(Claim(OWNER, "b1")))
+    return replace(alive(name), claim=Known(Claim(OWNER, "b1", notes=SEEN)))
 
 
 def with_config(host: HostFacts, **changes: str) -> HostFacts:

@@ -13,7 +13,7 @@ from redis_sentinel_operator.model.step import (
     ConfigDrift,
     ConfigSet,
     EditConf,
-    EnableUnit,
+    EnableUnits,
     Need,
     Plan,
     Refusal,
@@ -153,11 +153,19 @@ def test_a_stopped_redis_whose_role_line_cannot_be_written_is_not_started(text: 
     assert "/etc/redis.conf" in todo.waiting[0]
 
 
+def test_what_is_disabled_on_one_host_is_enabled_at_once() -> None:
+    names = (EL7.redis_unit, EL7.sentinel_unit)
+    todo = planned(
+        S1=lambda each: with_unit(with_unit(each, names[0], enabled="disabled"), names[1], enabled="disabled")
+    )
+    assert [(step.what, step.action) for step in todo.steps] == [(f"enable {', '.join(names)}", EnableUnits(names))]
+
+
 @pytest.mark.parametrize("host", [M, S1])
 def test_a_disabled_unit_is_enabled_without_a_start_the_masters_too(host: str) -> None:
     short = {M: "M", S1: "S1"}[host]
     todo = planned(**{short: lambda each: with_unit(each, EL7.redis_unit, enabled="disabled")})
-    assert [(step.host, step.action) for step in todo.steps] == [(host, EnableUnit("redis.service"))]
+    assert [(step.host, step.action) for step in todo.steps] == [(host, EnableUnits(("redis.service",)))]
 
 
 def test_a_drop_in_that_was_changed_is_written_again() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from redis_sentinel_operator.conf import redis_conf, sentinel_conf
 from redis_sentinel_operator.conf.family import EL7
+from redis_sentinel_operator.conf.kernel import HUGE_PAGES_FILE, SYSCTL_FILE
 from redis_sentinel_operator.conf.sentinel_conf import Monitor
 from redis_sentinel_operator.model.desired import PackageWish
 from redis_sentinel_operator.model.fact import ClusterFacts, DataFile, Known, Listener, Process
@@ -34,6 +35,7 @@ from unit.plan.world import (
     installed,
     sees,
     stopped_redis,
+    switched,
     text_of,
     unreachable,
     verdict,
@@ -68,11 +70,19 @@ def test_a_look_at_bare_hosts_shows_what_a_set_up_begins_with() -> None:
     ]
 
 
-def test_first_the_hosts_are_claimed_and_nothing_else() -> None:
+CLAIMS = [(name, TakeClaim(OWNER, "b1", ADDRESS[M]), frozenset()) for name in ADDRESS]
+
+
+def test_first_all_hosts_are_claimed_and_behind_that_only_packages_come() -> None:
     todo = plan(desired(), cluster(bare), verdict(Situation.BARE), CONTEXT)
-    assert [(step.host, step.action, step.needs) for step in todo.steps] == [
-        (name, TakeClaim(OWNER, "b1", ADDRESS[M]), frozenset()) for name in ADDRESS
-    ]
+    packages = [(name, InstallPackage("redis", None), frozenset({Need.CLAIM})) for name in ADDRESS]
+    assert [(step.host, step.action, step.needs) for step in todo.steps] == CLAIMS + packages
+    assert max(step.stage for step in todo.steps[:4]) < min(step.stage for step in todo.steps[4:])
+
+
+def test_where_the_packages_are_there_the_hosts_are_claimed_and_nothing_else() -> None:
+    todo = plan(desired(), cluster(lambda name: installed(bare(name))), verdict(Situation.BARE), CONTEXT)
+    assert [(step.host, step.action, step.needs) for step in todo.steps] == CLAIMS
 
 
 def test_then_the_package_comes_everywhere_before_anything_is_configured() -> None:
@@ -102,7 +112,9 @@ def test_then_all_the_rest_in_the_order_that_is_safe() -> None:
     assert stages[0] < stages[1] == stages[3] < stages[4] == stages[6]
     assert all(step.stage < stages[0] for step in todo.steps if isinstance(step.action, EditConf))
     ours = "bind, repl-ping-slave-period, repl-timeout"
-    assert shown(todo)[:4] == [
+    assert shown(todo)[:6] == [
+        (2, M, f"set vm.overcommit_memory to 1, net.core.somaxconn to 511 ({SYSCTL_FILE})"),
+        (2, M, f"set transparent huge pages to never ({HUGE_PAGES_FILE})"),
         (2, M, f"write {EL7.redis_drop_in}"),
         (2, M, f"write down which directives of /etc/redis.conf are ours: {ours}"),
         (2, M, "set bind, repl-ping-slave-period, repl-timeout, masterauth, requirepass in /etc/redis.conf"),
@@ -117,7 +129,7 @@ def test_no_step_shows_the_password() -> None:
 
 def test_the_first_pass_after_the_last_step_plans_nothing() -> None:
     facts, plans = all_passes(cluster(bare))
-    assert len(plans) == 4
+    assert len(plans) == 3
     for name in (S1, S2, S3):
         conf = redis_conf.parse(text_of(facts.hosts[name], EL7.redis_conf))
         assert conf.get("slaveof") == f"{ADDRESS[M]} 6379"
@@ -224,8 +236,8 @@ def test_sentinels_that_name_another_master_end_the_set_up() -> None:
 
 def test_a_confirmed_master_is_no_longer_ours_to_start() -> None:
     facts, _ = all_passes(cluster(bare))
-    switched = {name: replace(facts.hosts[name], sentinel=sees(S1)) for name in (S1, S2, S3)}
-    facts = ClusterFacts({**facts.hosts, **switched, M: stopped_redis(facts.hosts[M])}, 0.0)
+    others = {name: switched(facts.hosts[name], S1) for name in (S1, S2, S3)}
+    facts = ClusterFacts({**facts.hosts, **others, M: stopped_redis(facts.hosts[M])}, 0.0)
     todo = plan(desired(), facts, verdict(Situation.BOOTSTRAPPING, S1), CONTEXT)
     assert shown(todo) == [
         (2, M, "set slaveof in /etc/redis.conf"),

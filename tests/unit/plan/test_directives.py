@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Unknown
 from redis_sentinel_operator.model.step import (
+    ConfigDrift,
     ConfigSet,
     EditConf,
     Impact,
@@ -213,3 +215,43 @@ def test_remembering_holds_no_secret() -> None:
     assert set(keys) == {*CONFIG, "maxmemory"}
     sets = next(step.action for step in todo.steps if isinstance(step.action, ConfigSet))
     assert sets.values == {"maxmemory": "1gb"}
+
+
+# -- what CONFIG GET does not show
+
+
+def written(config: Mapping[str, str], facts: ClusterFacts) -> tuple[ClusterFacts, list[str]]:
+    """What one pass makes of it, and what it does on the host."""
+    todo = planned(config, facts)
+    return carried_out(facts, todo), on(todo, S1)
+
+
+def test_what_no_server_shows_is_pending_until_another_run_of_it() -> None:
+    config = {"syslog-ident": "cache"}
+    facts, done = written(config, whole())
+    assert done == [
+        "write down which directives of /etc/redis.conf are ours: syslog-ident",
+        "set syslog-ident in /etc/redis.conf",
+    ]
+    assert remembered(facts.hosts[S1])["syslog-ident"] == KeyRecord("cache", None, begun="r")
+    todo = planned(config, facts)
+    assert todo.drift[S1] == (ConfigDrift("syslog-ident", "cache", "(what it began with)", pending_restart=True),)
+    restarted = replace_host(facts, S1, lambda host: with_redis(host, run_id="r2"))
+    assert S1 not in planned(config, restarted).drift
+
+    removed, done = written({}, restarted)
+    assert done == [
+        "write down which directives of /etc/redis.conf are ours: syslog-ident",
+        "remove syslog-ident in /etc/redis.conf",
+    ]
+    assert planned({}, removed).drift[S1][0].pending_restart
+    again = replace_host(removed, S1, lambda host: with_redis(host, run_id="r3"))
+    assert S1 not in planned({}, again).drift
+
+
+def test_what_the_file_has_already_when_it_is_declared_is_in_force() -> None:
+    config = {"syslog-ident": "cache"}
+    facts = replace_host(whole(), S1, lambda host: edited(host, syslog_ident="cache"))
+    settled, _ = written(config, facts)
+    assert remembered(settled.hosts[S1])["syslog-ident"] == KeyRecord("cache", "cache")
+    assert S1 not in planned(config, settled).drift

@@ -25,6 +25,7 @@ from redis_sentinel_operator.model.step import (
 )
 from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.plan.order import plan
+from unit.examples import tried
 from unit.plan.living import ALIVE, NOBODY, alive, planned, without
 from unit.plan.test_bootstrap import shown
 from unit.plan.world import (
@@ -47,6 +48,7 @@ from unit.plan.world import (
     sentinel_file,
     stopped_redis,
     stopped_sentinel,
+    switched,
     text_of,
     unreachable,
     verdict,
@@ -70,8 +72,8 @@ def test_a_stopped_sentinel_comes_back_with_its_file() -> None:
 
 
 def test_an_old_master_gets_its_role_line_before_it_is_started() -> None:
-    switched = {name: replace(alive(name), sentinel=sees(S1)) for name in (S1, S2, S3)}
-    facts = ClusterFacts({M: stopped_redis(alive(M)), **switched}, 0.0)
+    others = {name: switched(alive(name), S1) for name in (S1, S2, S3)}
+    facts = ClusterFacts({M: stopped_redis(alive(M)), **others}, 0.0)
     todo = plan(desired(), facts, verdict(Situation.ALIVE, S1), DONE)
     assert shown(todo) == [(2, M, "set slaveof in /etc/redis.conf"), (4, M, "start redis (redis.service)")]
     action = todo.steps[0].action
@@ -92,8 +94,9 @@ def test_a_dead_master_without_a_successor_waits() -> None:
 
 
 def test_one_sentinel_that_still_names_it_is_enough_to_wait() -> None:
-    seen = {name: replace(alive(name), sentinel=sees(S1)) for name in (S1, S2)}
-    facts = ClusterFacts({M: stopped_redis(alive(M)), **seen, S3: alive(S3)}, 0.0)
+    late = replace(switched(alive(S3), S1), sentinel=sees(M))
+    others = {name: switched(alive(name), S1) for name in (S1, S2)} | {S3: late}
+    facts = ClusterFacts({M: stopped_redis(alive(M)), **others}, 0.0)
     todo = plan(desired(), facts, verdict(Situation.ALIVE, S1), DONE)
     assert todo.steps == ()
     assert "does not start it" in todo.waiting[0]
@@ -218,7 +221,7 @@ def called_master(facts: ClusterFacts) -> set[str]:
     return {address for view in views for address in (view.address, view.told_address)}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tried(400))
 @given(
     changes=st.tuples(*[st.lists(st.sampled_from(CHANGES), max_size=2) for _ in SHORT]),
     confirmed=st.sampled_from([None, M, S1, S2]),

@@ -14,6 +14,7 @@ from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.observe.probe import parse
 from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.host import Host, readable
+from redis_sentinel_operator.plan.machine import machine
 from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import Part
 from redis_sentinel_operator.plan.redis_conf import redis_conf
@@ -43,6 +44,7 @@ def planned(whole: Desired, host: Host) -> Part:
     return (
         package(host)
         + lock(host)
+        + machine(whole, host)
         + drop_ins(whole, host)
         + redis_conf(whole, host, {}, may_set=True)
         + sentinel_settings(whole, host, may_set=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,20 +21,22 @@ from redis_sentinel_operator.conf.table import TABLE
 from redis_sentinel_operator.conf.values import same
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.judge.health import JudgeContext, judge
-from redis_sentinel_operator.model.desired import Desired, DesiredHost, SshAccess
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Denied, HostFacts, Known, RedisFacts, Unknown
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigSet, EditConf, Plan, SentinelSet, StartUnit
 from redis_sentinel_operator.observe import probe, redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.plan.order import plan
-from unit.observe.test_answers import answers
+from unit.examples import tried
+from unit.observe.test_answers import KEYS_OF_FAMILIES, answers
 from unit.plan.living import RUNNING, alive
-from unit.plan.world import ADDRESS, CONFIG, DONE, NAME, OWNER, PASSWORD, S1, SHIPPED, M, cluster, desired
+from unit.plan.test_cases import CAPTURED, KEYS, asked, declared
+from unit.plan.test_cases import probed as probed_of
+from unit.plan.world import ADDRESS, DONE, OWNER, PASSWORD, SHIPPED, cluster
 
 pytestmark = pytest.mark.timeout(180)
 
-PROBES = Path(__file__).parents[1] / "observe" / "probe"
 HEALTH = list(HealthCheck)
 JUNK = [
     b"",
@@ -47,17 +48,10 @@ JUNK = [
 ]
 
 
-def captured() -> Desired:
-    """The cluster of which the captures are."""
-    hosts = tuple(
-        DesiredHost(name, at.replace("168.3.", "168.37."), SshAccess(at), sentinel=name != M)
-        for name, at in ADDRESS.items()
-    )
-    return desired(hosts=hosts, redis_config={"repl-timeout": "61", "maxmemory": "1gb", "save": "60 5"})
-
-
-def asked(host: DesiredHost) -> probe.Asked:
-    return probe.asked(captured(), host)
+def captured(family: str) -> Desired:
+    """The cluster of which the captures are, with something to do on every host."""
+    config = {"bind": "0.0.0.0", "repl-ping-slave-period": 10, "repl-timeout": 61, "maxmemory": "1gb", "save": "60 5"}
+    return declared({"of": family, "spec": {"redis": {"config": config}}})
 
 
 @st.composite
@@ -101,55 +95,59 @@ LEAVES = st.one_of(
 
 @st.composite
 def mangled(draw: st.DrawFn, whole: list[Any]) -> list[Any]:
-    """Answers of a server with parts of them replaced, also deep in lists, or the text of INFO cut."""
+    """Answers of a server with parts of them replaced or cut, also deep in lists; half of it in the first two."""
     found = copy.deepcopy(whole)
     for _ in range(draw(st.integers(1, 4))):
-        node, at = found, draw(st.integers(0, len(found) - 1))
+        node, at = found, draw(st.one_of(st.integers(0, 1), st.integers(0, len(found) - 1)))
         while isinstance(node[at], list) and node[at] and draw(st.booleans()):
             node, at = node[at], draw(st.integers(0, len(node[at]) - 1))
         if isinstance(node[at], str) and draw(st.booleans()):
             node[at] = draw(damaged(node[at].encode())).decode("utf-8", "replace")
+        elif isinstance(node[at], list) and node[at] and draw(st.booleans()):
+            node[at] = node[at][: draw(st.integers(0, len(node[at]) - 1))]
         else:
             node[at] = copy.deepcopy(draw(LEAVES))  # it may be mangled further
     return found
 
 
-def read(host: DesiredHost, probed: bytes, of_redis: list[Any], of_sentinel: list[Any] | None) -> HostFacts:
+def read(family: str, host: DesiredHost, said: tuple[bytes, list[Any], list[Any]]) -> HostFacts:
     """The host's facts, as a pass makes them from raw answers."""
-    wanted = captured()
-    said = redis.parse(of_redis, redis.keys(wanted)) or Unknown("it does not answer as a redis does", "NoAnswer")
-    told = sentinel.parse(of_sentinel) if of_sentinel else None
-    nobody = Unknown("it does not answer as a sentinel does", "NoAnswer")
-    return host_facts(wanted, host, probe.parse(probed, asked(host)), said, told or nobody)
+    wanted, (probed, of_redis, of_sentinel) = captured(family), said
+    live = redis.parse(of_redis, KEYS_OF_FAMILIES) or Unknown("it does not answer as a redis does", "NoAnswer")
+    told = sentinel.parse(of_sentinel) or Unknown("it does not answer as a sentinel does", "NoAnswer")
+    facts = host_facts(wanted, host, probe.parse(probed, asked(family, wanted, host)), live, told)
+    claim = facts.claim if isinstance(facts.claim, Unknown) else Known(Claim(OWNER, "b1", keys=KEYS))
+    return replace(facts, claim=claim, sentinel=facts.sentinel if host.sentinel else Known(None))
 
 
-def whole_host(host: DesiredHost) -> tuple[bytes, list[Any], list[Any] | None]:
-    master = host.name == M
-    return (
-        (PROBES / "running.txt").read_bytes(),
-        answers("master" if master else "replica"),
-        None if master else answers("sentinel"),
-    )
+def whole_host(family: str, host: DesiredHost) -> tuple[bytes, list[Any], list[Any]]:
+    """What its probe, its redis and its sentinel answer when all is well."""
+    prefix = "" if family == "el7" else f"{family}-"
+    role = "master" if host.name == CAPTURED[family][1] else "replica"
+    return probed_of({"of": family}, host.name), answers(f"{prefix}{role}"), answers(f"{prefix}sentinel")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
+def planned(family: str, hosts: dict[str, HostFacts]) -> tuple[Plan, ClusterFacts]:
+    wanted, reading = captured(family), ClusterFacts(hosts, 0.0)
+    verdict = judge(wanted, reading, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
+    return plan(wanted, reading, verdict, DONE), reading
+
+
+@settings(max_examples=tried(200), suppress_health_check=HEALTH)
 @given(data=st.data())
 def test_a_host_that_answers_nonsense_is_never_acted_on_by_guess(data: st.DataObject) -> None:
-    wanted = captured()
+    family = data.draw(st.sampled_from(sorted(CAPTURED)), label="family")
+    wanted = captured(family)
     hosts: dict[str, HostFacts] = {}
     sick = data.draw(st.sets(st.sampled_from(sorted(ADDRESS)), min_size=1), label="sick")
     for host in wanted.hosts:
-        probed, of_redis, of_sentinel = whole_host(host)
+        probed, of_redis, of_sentinel = whole_host(family, host)
         if host.name in sick:
             probed = data.draw(st.one_of(st.just(probed), damaged(probed)), label="probe")
             of_redis = data.draw(st.one_of(st.just(of_redis), mangled(of_redis)), label="redis")
-            of_sentinel = of_sentinel and data.draw(st.one_of(st.just(of_sentinel), mangled(of_sentinel)))
-        facts = read(host, probed, of_redis, of_sentinel)
-        claim = facts.claim if isinstance(facts.claim, Unknown) else Known(Claim(OWNER, "b1"))
-        hosts[host.name] = replace(facts, claim=claim)
-    reading = ClusterFacts(hosts, 0.0)
-    verdict = judge(wanted, reading, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
-    _check(plan(wanted, reading, verdict, DONE), reading)
+            of_sentinel = data.draw(st.one_of(st.just(of_sentinel), mangled(of_sentinel)), label="sentinel")
+        hosts[host.name] = read(family, host, (probed, of_redis, of_sentinel))
+    _check(*planned(family, hosts))
 
 
 def _check(todo: Plan, reading: ClusterFacts) -> None:
@@ -187,7 +185,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=tried(200), suppress_health_check=HEALTH)
 @given(config=st.dictionaries(NAMES, VALUES, max_size=8))
 def test_any_config_is_refused_clearly_or_written_as_it_is_meant(config: dict[str, str | int]) -> None:
     body = stored(seed())
@@ -215,7 +213,7 @@ def _shown_all_the_same(wanted: Desired) -> None:
     assert plan(wanted, reading, verdict, DONE) is not None
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=tried(200), suppress_health_check=HEALTH)
 @given(data=st.data())
 def test_any_spec_is_refused_clearly_or_planned(data: st.DataObject) -> None:
     body = stored(seed())
@@ -249,9 +247,10 @@ def test_any_spec_is_refused_clearly_or_planned(data: st.DataObject) -> None:
     assert all(redis_conf.parse(edit.text.reveal()).broken == () for edit in edits)
 
 
-def test_the_captures_are_a_whole_cluster_before_they_are_damaged() -> None:
-    wanted = captured()
-    hosts = {host.name: read(host, *whole_host(host)) for host in wanted.hosts}
-    assert all(isinstance(each.redis, Known) for each in hosts.values())
-    assert isinstance(hosts[S1].sentinel, Known)
-    assert (NAME, CONFIG["bind"]) == (wanted.master_name, "0.0.0.0")
+@pytest.mark.parametrize("family", sorted(CAPTURED))
+def test_the_captures_are_a_whole_cluster_with_work_to_do_before_they_are_damaged(family: str) -> None:
+    wanted = captured(family)
+    todo, _ = planned(family, {host.name: read(family, host, whole_host(family, host)) for host in wanted.hosts})
+    assert {step.host for step in todo.steps} == set(ADDRESS)
+    assert {ConfigSet, EditConf} <= {type(step.action) for step in todo.steps}
+    assert (todo.refusal, [each for each in todo.waiting if "read" in each]) == (None, [])

@@ -17,6 +17,7 @@ from redis_sentinel_operator.model.fact import (
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     Need,
+    Refusal,
     TakeClaim,
 )
 from redis_sentinel_operator.model.verdict import Situation
@@ -80,6 +81,7 @@ def test_what_would_be_done_is_shown_without_a_claim_where_nothing_is_done() -> 
     assert [step.what for step in todo.steps] == [
         "claim the host for this resource",
         "set repl-timeout in /etc/redis.conf",
+        "let redis rewrite /etc/redis.conf (CONFIG REWRITE)",
     ]
 
 
@@ -138,9 +140,14 @@ def test_a_stopped_cluster_with_another_password_is_not_started() -> None:
 def test_another_version_of_the_package_is_refused() -> None:
     hosts = tuple(replace(host, package=replace(host.package, version="3.2.6-3.el7")) for host in desired().hosts)
     todo = plan(desired(hosts=hosts), cluster(alive), ALIVE, DONE)
-    assert todo.refusal is not None
-    assert todo.refusal.reason == "NotSupportedYet"
-    assert f"{M} has redis 3.2.6-2.el7, declared is 3.2.6-3.el7" in todo.refusal.message
+    assert todo.refusal == Refusal(
+        "PreflightPassed",
+        "OtherVersion",
+        "Redis 3.2.6-2.el7 is installed, package.version asks for 3.2.6-3.el7. Nothing is changed on any host: an "
+        "installed package is neither updated nor downgraded. Declare in spec.package.version what is installed. Or "
+        "install the newer one yourself, on the replicas first, as that restarts redis: "
+        "`yum --disableexcludes=main update <package>-<version>`.",
+    )
 
 
 @pytest.mark.parametrize("declared", ["3.2.6", "3.2.6-2.el7", "redis-3.2.6"])

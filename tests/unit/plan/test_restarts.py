@@ -119,3 +119,12 @@ def test_a_replica_whose_file_names_another_master_is_not_restarted() -> None:
         f"{S1} needs a restart and waits: its /etc/redis.conf does not name the master (10.9.9.9 6379 instead of "
         f"{ADDRESS[M]} 6379), as redis could not write its role there, and it would come back as a master",
     )
+
+
+@pytest.mark.parametrize("trouble", ["saved_ok", "aof_written_ok"])
+def test_a_replica_that_cannot_save_is_not_restarted(trouble: str) -> None:
+    todo = planned({"databases": "32"}, pending(S1=lambda host: with_redis(host, **{trouble: False})))
+    assert (todo.steps, todo.waiting) == (
+        (),
+        (f"{S1} needs a restart and waits: its data cannot be saved to disk, and it would not stop without",),
+    )

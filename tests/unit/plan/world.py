@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
-from redis_sentinel_operator.conf import redis_conf, sentinel_conf
+from redis_sentinel_operator.conf import kernel, redis_conf, sentinel_conf
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.desired import ClusterRef, Desired, DesiredHost, SentinelSettings, SshAccess
 from redis_sentinel_operator.model.fact import (
@@ -17,6 +18,7 @@ from redis_sentinel_operator.model.fact import (
     FirewallFacts,
     HostFacts,
     Known,
+    MachineFacts,
     OsFacts,
     Process,
     RedisFacts,
@@ -27,16 +29,20 @@ from redis_sentinel_operator.model.fact import (
 )
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
+    AllowPorts,
     ConfigSet,
     EditConf,
     EditFirewalld,
-    EnableUnit,
+    EnableUnits,
     FillChain,
     InstallPackage,
     Plan,
+    ProveRewrite,
     RememberKeys,
+    RememberNotes,
     SaveChain,
     SentinelSet,
+    SetKernel,
     StartUnit,
     Step,
     TakeClaim,
@@ -65,7 +71,9 @@ ADDRESS = {M: "192.168.3.41", S1: "192.168.3.42", S2: "192.168.3.43", S3: "192.1
 RECORD = BootstrapRecord("b1", M, "2026-01-31T12:00:00Z")
 CONTEXT = PlanContext(OWNER, RECORD)
 DONE = PlanContext(OWNER, replace(RECORD, completed_at="2026-01-31T12:01:00Z"))
+SEEN = {"rewritten": EL7.redis_conf}  # what is in a claim once redis was seen to rewrite its file
 FINE = Finding(True, "Fine", "")
+KERNEL = {kernel.OVERCOMMIT: "0", kernel.SOMAXCONN: "128", kernel.HUGE_PAGES: "always"}  # EL7's
 CONFIG = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
 
 Change = Callable[[HostFacts], HostFacts]
@@ -110,7 +118,7 @@ def bare(name: str) -> HostFacts:
         address=ADDRESS[name],
         os=Known(OsFacts("centos", "7")),
         packages=Known({}),
-        files=Known(dict.fromkeys(EL7.files)),
+        files=Known(dict.fromkeys((*EL7.files, *kernel.FILES))),
         units=Known({each: unit(each, enabled="", load="not-found") for each in EL7.units}),
         firewall=Known(FirewallFacts("firewalld", "public")),
         data=Known(()),
@@ -119,11 +127,12 @@ def bare(name: str) -> HostFacts:
         claim=Known(None),
         redis=Known(None),
         sentinel=Known(None),
+        machine=Known(MachineFacts(KERNEL)),
     )
 
 
 def claimed(host: HostFacts, owner: str = OWNER, bootstrap_id: str = "b1") -> HostFacts:
-    return replace(host, claim=Known(Claim(owner, bootstrap_id)))
+    return replace(host, claim=Known(Claim(owner, bootstrap_id, notes=SEEN)))
 
 
 def installed(host: HostFacts, version: str = "3.2.6-2.el7") -> HostFacts:
@@ -132,7 +141,7 @@ def installed(host: HostFacts, version: str = "3.2.6-2.el7") -> HostFacts:
         host,
         packages=Known({"redis": version}),
         units=Known({each: unit(each) for each in EL7.units}),
-        files=Known({**dict.fromkeys(EL7.files), **shipped}),
+        files=Known({**dict.fromkeys((*EL7.files, *kernel.FILES)), **shipped}),
     )
 
 
@@ -190,6 +199,12 @@ def sentinel_file(master: str, epoch: int = 1) -> str:
     )
 
 
+def switched(host: HostFacts, master: str) -> HostFacts:
+    """A host after a switch to `master`: its redis and its sentinel say so."""
+    redis = redis_facts(host, None if host.name == master else ADDRESS[master])
+    return replace(host, redis=Known(redis), sentinel=host.sentinel if host.name == M else sees(master))
+
+
 def stopped_redis(host: HostFacts) -> HostFacts:
     assert isinstance(host.processes, Known)
     rest = tuple(each for each in host.processes.value if each.sentinel)
@@ -223,14 +238,22 @@ def _after(host: HostFacts, step: Step) -> HostFacts:
             assert isinstance(host.claim, Known)
             assert host.claim.value is not None
             return replace(host, claim=Known(replace(host.claim.value, keys=keys)))
+        case RememberNotes(notes) | ProveRewrite(_, _, notes):
+            assert isinstance(host.claim, Known)
+            assert host.claim.value is not None
+            return replace(host, claim=Known(replace(host.claim.value, notes=notes)))
         case InstallPackage():
             return installed(host)
         case EditConf() | WriteSentinelConf():
             return with_file(host, step.action.path, step.action.text.reveal())
         case WriteDropIn(path, text):
             return with_file(host, path, text)
-        case EnableUnit(name):
-            return with_unit(host, name, enabled="enabled")
+        case SetKernel(path, text, now):
+            assert isinstance(host.machine, Known)
+            have = replace(host.machine.value, settings={**host.machine.value.settings, **now})
+            return with_file(replace(host, machine=Known(have)), path, text)
+        case EnableUnits(names):
+            return reduce(lambda each, name: with_unit(each, name, enabled="enabled"), names, host)
         case StartUnit():
             return _started(host, step.action)
     return _set(host, step)
@@ -238,6 +261,10 @@ def _after(host: HostFacts, step: Step) -> HostFacts:
 
 def _set(host: HostFacts, step: Step) -> HostFacts:
     match step.action:
+        case AllowPorts(ports):
+            assert isinstance(host.machine, Known)
+            have = host.machine.value
+            return replace(host, machine=Known(replace(have, redis_ports=have.redis_ports | set(ports))))
         case EditFirewalld() | FillChain() | SaveChain() as action:
             assert isinstance(host.firewall, Known)
             return replace(host, firewall=Known(firewall_after(host.firewall.value, action)))
