@@ -6,34 +6,45 @@ no Kubernetes: it is given what was stored and a callable that stores.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from redis_sentinel_operator.api.status import (
-    Act,
-    ActResult,
     Bootstrap,
     Condition,
-    FailoverEntry,
     HostStatus,
     MasterStatus,
     Phase,
-    PlanImpact,
-    PlanItem,
     Status,
 )
-from redis_sentinel_operator.board_hosts import counts, hosts
-from redis_sentinel_operator.board_writer import LatestWriter
-from redis_sentinel_operator.follow.history import published, record, shown
+from redis_sentinel_operator.board_acts import own_failover, shown, stored, with_answer
+from redis_sentinel_operator.board_down import Down
+from redis_sentinel_operator.board_failovers import Failovers, restarted
+from redis_sentinel_operator.board_hosts import Drift, counts, hosts, plan_items
+from redis_sentinel_operator.board_writer import NO_HURRY, LatestWriter, patience_for
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
-from redis_sentinel_operator.judge.health import tried_in_vain
-from redis_sentinel_operator.judge.master import Sentinels, views
+from redis_sentinel_operator.judge.lag import Lag, lags
+from redis_sentinel_operator.judge.master import Sentinels
+from redis_sentinel_operator.judge.messages import ENDPOINTS
 from redis_sentinel_operator.model.desired import ClusterRef, Desired
-from redis_sentinel_operator.model.event import Failover, SentinelEvent
-from redis_sentinel_operator.model.report import Report
-from redis_sentinel_operator.model.step import Plan
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, MasterRecord, Mastership, Situation
+from redis_sentinel_operator.model.event import SentinelEvent
+from redis_sentinel_operator.model.fact import ClusterFacts, Fact, Known
+from redis_sentinel_operator.model.operation import Operation
+from redis_sentinel_operator.model.report import Report, before_a_switch
+from redis_sentinel_operator.model.verdict import (
+    BootstrapRecord,
+    Confirmed,
+    Finding,
+    MasterRecord,
+    Mastership,
+    Situation,
+    Uncertain,
+    Verdict,
+)
+from redis_sentinel_operator.times import moment, second
 
 
 class Board:
@@ -57,18 +68,21 @@ class Board:
         self._now = now
         self._status = Status.from_document(document)
         self._writer = LatestWriter(write, dict(document))
-        self._history = tuple(_failover(entry) for entry in self._status.failovers)
+        self.failovers = Failovers(self._status.failovers, now)
         self._master: Mastership | None = None
-        self._sentinels: Sentinels = {}
         self._desired: Desired | None = None
         self._report: Report | None = None
         self._reported: Desired | None = None  # what the report is about: a later declaration is not true yet
-        self._published_at = ""  # when the present master was put into status, "" when no switch was seen
         self._deleting = False
+        self._operation = stored(self._status.operation)
         self._read_at = float("-inf")
         self._answered: set[str] = set()
         self._newer: Mapping[str, str] = {}
-        self._down_since = _moment(self._status.master.withdrawn_since if self._status.master else None)
+        self._heard: dict[str, Fact[str]] = {}  # by host: whether its sentinel is followed
+        self._services = _finding(self._status.conditions, ENDPOINTS)
+        self.changed = asyncio.Event()  # set at each change of what is known
+        self.switch_seen: float | None = None  # time.monotonic() of the evidence for the present master
+        self._down = Down(moment(self._status.master.withdrawn_since if self._status.master else None), now)
         if self._status.phase is None:
             self._refresh()
 
@@ -90,21 +104,44 @@ class Board:
         return BootstrapRecord(found.id, found.master, found.started_at or "", found.completed_at or "")
 
     @property
+    def operation(self) -> Operation | None:
+        """The procedure that goes on."""
+        return self._operation
+
+    @property
     def members(self) -> Mapping[str, str] | None:
         """Name and address of the hosts of a cluster that was once wholly as declared, None before."""
-        found = {host.name: host.address for host in self._status.hosts if host.state == "Member"}
-        return found or None
+        return {host.name: host.address for host in self._status.hosts if host.state == "Member"} or None
 
     @property
     def answered(self) -> frozenset[str]:
         """The times (or whole texts, where there is no time) of the acts that were answered."""
-        stored = {act.at or "" for act in self._status.acts} | {act.arg or "" for act in self._status.acts}
-        return frozenset(self._answered | stored) - {""}
+        told = {each for act in self._status.acts for each in (act.at, act.arg) if each}
+        return frozenset(self._answered | told) - {""}
 
     @property
     def down_for(self) -> float:
         """Seconds since a majority of the sentinels calls the last master down; 0 when they do not."""
-        return (self._now() - self._down_since).total_seconds() if self._down_since else 0.0
+        return self._down.seconds
+
+    @property
+    def lags(self) -> Mapping[str, Lag]:
+        """How far each replica in touch with the master is behind; it moves by itself, so status does not have it."""
+        report, desired = self._report, self._reported
+        if report is None or report.facts is None or report.verdict is None or desired is None:
+            return {}
+        return lags(desired, report.facts, report.verdict.master)
+
+    @property
+    def last_for(self) -> float:
+        """Seconds for which the last master is it at least; 0 when that is not known."""
+        return self.failovers.reign(self._status.master)
+
+    @property
+    def aborted(self) -> bool:
+        """Whether every failover that the sentinels began since they call the master down came to nothing."""
+        master, since = self._status.master, self._down.since
+        return master is not None and since is not None and self.failovers.aborted(master.host, since)
 
     def document(self) -> dict[str, Any]:
         """Return the whole status of now."""
@@ -130,27 +167,31 @@ class Board:
             if at < self._read_at:
                 return
             self._read_at = at
-        self._master, self._sentinels = master, observed
+        self._master = master
         self._desired = desired or self._desired
-        self._track_down(master)
         old = self._status.master
+        self._down.track(master, old.address if old else "", observed, self._desired)
+        self.failovers.observed(observed, self._desired)
         if isinstance(master, Confirmed):
-            found = self._master_status(master, old)
-            self._update(master=found, failovers=_entries(self._history))
-        elif old is not None and self._down_since is not None and not old.withdrawn_since:
-            self._update(master=MasterStatus(**(dict(old) | {"withdrawn_since": _second(self._now())})))
-        self._refresh()
+            if old is not None and old.address != master.address:
+                self.switch_seen, self._report = time.monotonic(), before_a_switch(self._report)
+            self._update(master=self._master_status(master, old))
+        elif old is not None and self._down.since is not None and not old.withdrawn_since:
+            self._update(master=MasterStatus(**(dict(old) | {"withdrawn_since": second(self._now())})))
+        self._update(failovers=self.failovers.entries())
+        # in a switch the sentinels disagree for a moment: that is told when the next readings do not tell who is master
+        self._refresh(NO_HURRY if self._status.master is old else 0.0)
 
     def event(self, event: SentinelEvent, desired: Desired) -> None:
-        """Take a sentinel's message into the history of failovers."""
+        """Take a sentinel's message into the history of failovers; a master that was restarted bears the time of it."""
         self._desired = desired
-        history = record(self._history, event, desired)
-        if self._published_at and isinstance(self._master, Confirmed):
-            history = published(history, self._master, self._published_at)  # told after the judge saw it
-        if history != self._history:
-            self._history = history
-            self._update(failovers=_entries(history))
+        master = restarted(event, self._status.master)
+        if master is not None:
+            self._update(master=master)
             self._store()
+        if self.failovers.heard(event, desired, self._master):
+            self._update(failovers=self.failovers.entries())
+            self._store(patience_for(event.channel))
 
     def report(self, report: Report, desired: Desired | None) -> None:
         """Take over what a pass found and did."""
@@ -158,23 +199,44 @@ class Board:
         self._desired = self._reported = desired or self._desired
         if self._observes(report):
             self._update(observed_generation=report.generation)
+        if report.verdict is not None and (report.verdict.undone or isinstance(report.verdict.master, Confirmed)):
+            self.failovers.explained(report.verdict.undone)
         if report.facts is not None and report.verdict is not None and desired is not None:
             master = self._master or report.verdict.master
             drift = report.plan.drift
             numbers = counts(desired, report.facts, master, drift)
-            seen = hosts(desired, report.facts, master, drift, self._status.hosts, newer=self._newer)
+            self._settle(report.verdict, report.facts)
             self._update(
-                hosts=self._joined(seen, report, desired),
+                hosts=self._joined(self._seen(report.facts, drift, desired), report, desired),
                 ready=numbers.ready,
                 replicas=numbers.replicas,
                 sentinels=numbers.sentinels,
-                plan=_plan_items(report.plan) if desired.management == "Observe" else (),
+                plan=plan_items(report.plan) if desired.management == "Observe" else (),
             )
+        self._refresh()
+
+    def services(self, finding: Finding) -> None:
+        """Take over what is said of the Services."""
+        self._services = finding
         self._refresh()
 
     def newer(self, found: Mapping[str, str]) -> None:
         """Note which hosts' repositories have a newer package; told with the next report."""
         self._newer = found
+
+    def heard(self, host: str, followed: Fact[str]) -> None:
+        """Note whether the sentinel of a host is followed, or why not; told at once."""
+        if self._heard.get(host) == followed:
+            return
+        self._heard[host] = followed
+        report, desired = self._report, self._reported
+        if report is not None and report.facts is not None and desired is not None:
+            self._update(hosts=self._seen(report.facts, report.plan.drift, desired))
+        else:  # what the hosts are is not known anew yet
+            mark = {"followed": isinstance(followed, Known)}
+            told = (HostStatus(**(dict(each) | mark)) if each.name == host else each for each in self._status.hosts)
+            self._update(hosts=tuple(told))
+        self._store()
 
     def failed(self, sentence: str) -> None:
         """Tell of a pass that came to no report at all: what stands in status may be old."""
@@ -183,29 +245,30 @@ class Board:
 
     def begin_bootstrap(self, bootstrap_id: str, master: str) -> None:
         """Note that a bootstrap begins; to be flushed before the first thing is done."""
-        started = _second(self._now())
+        started = second(self._now())
         self._update(bootstrap=Bootstrap(id=bootstrap_id, master=master, started_at=started))
         self._refresh()
 
     def complete_bootstrap(self) -> None:
         """Note that the bootstrap is done."""
         if self._status.bootstrap is not None and not self._status.bootstrap.completed_at:
-            done = dict(self._status.bootstrap) | {"completed_at": _second(self._now())}
+            done = dict(self._status.bootstrap) | {"completed_at": second(self._now())}
             self._update(bootstrap=Bootstrap(**done))
             self._refresh()
 
     def act(self, verb: str, arg: str, at: str, result: str, message: str) -> None:
-        """Answer an act. A time that is none goes into `arg`, as the API server takes only times for `at`."""
+        """Answer an act; a later answer takes the place of an earlier one."""
         self._answered.add(at)
-        moment = _moment(at)
-        answer = Act(
-            verb=verb or "unknown",
-            arg=(arg if moment else at) or None,
-            at=at if moment else _second(self._now()),
-            result=cast(ActResult, result),
-            message=message or None,
+        self._update(
+            acts=with_answer(self._status.acts, verb, arg, at, result=result, message=message, now=self._now())
         )
-        self._update(acts=(*self._status.acts, answer)[-10:])
+        self._store()
+
+    def operate(self, operation: Operation | None) -> None:
+        """Take over how far a procedure is, None when it has ended; to be flushed before its commands."""
+        self._operation = operation
+        self.failovers.asked_for(*own_failover(operation), self._desired)
+        self._update(operation=shown(operation), failovers=self.failovers.entries())
         self._store()
 
     def deleting(self) -> None:
@@ -216,31 +279,33 @@ class Board:
     def _update(self, **fields: object) -> None:
         self._status = Status(**(dict(self._status) | fields))
 
-    def _store(self) -> None:
-        self._writer.put(self._status.to_document())
+    def _store(self, patience: float = 0.0) -> None:
+        self._writer.put(self._status.to_document(), patience)
+        self.changed.set()
 
-    def _refresh(self) -> None:
+    def _refresh(self, patience: float = 0.0) -> None:
         """Make phase, message and conditions anew from all that is known, and store."""
         if self._report is None and self._status.phase is not None and not self._deleting:
             self._only_master_condition()
         else:
-            inputs = self._inputs()
+            inputs = self.known()
             whole = overall(inputs)
             found = tuple(
                 self._stamped(each.type, each.status, each.reason, each.message) for each in conditions(inputs)
             )
             self._update(phase=cast(Phase, whole.phase), message=whole.message, conditions=found)
-        self._store()
+        self._store(patience)
 
     def _only_master_condition(self) -> None:
         """Before the first pass of this process all else stays as it was found; who is master cannot wait."""
         if self._master is None:
             return
-        new = next(each for each in conditions(self._inputs()) if each.type == "MasterConfirmed")
+        new = next(each for each in conditions(self.known()) if each.type == "MasterConfirmed")
         kept = [each for each in self._status.conditions if each.type != new.type]
         self._update(conditions=(*kept, self._stamped(new.type, new.status, new.reason, new.message)))
 
-    def _inputs(self) -> Inputs:
+    def known(self) -> Inputs:
+        """Return all that is known now."""
         generation = self._report.generation if self._report else (self._desired.generation if self._desired else 0)
         return Inputs(
             generation=generation,
@@ -251,8 +316,11 @@ class Board:
             bootstrap=self.bootstrap,
             observed=self._status.observed_generation or 0,
             ready=self._status.ready or "",
-            switching=self._switching(),
+            switching=self._down.switching,
             down_for=self.down_for,
+            aborted=self.aborted,
+            judged=self._down.judged,
+            services=self._services,
             deleting=self._deleting,
         )
 
@@ -264,7 +332,7 @@ class Board:
             type=kind,
             status=cast(Any, status),
             observed_generation=generation,
-            last_transition_time=kept or _second(self._now()),
+            last_transition_time=kept or second(self._now()),
             reason=reason,
             message=message,
         )
@@ -278,13 +346,23 @@ class Board:
         hands_off = self._desired is not None and self._desired.management != "Full"
         return hands_off or (report.plan.settled and report.verdict.situation is Situation.ALIVE)
 
+    def _settle(self, verdict: Verdict, facts: ClusterFacts) -> None:
+        """Once all is calm, end the record of what ended unheard."""
+        if not verdict.transition and isinstance(verdict.master, Confirmed) and verdict.master == self._master:
+            self.failovers.settle(verdict.master, facts.at)
+            self._update(failovers=self.failovers.entries())
+
+    def _seen(self, facts: ClusterFacts, drift: Drift, desired: Desired) -> tuple[HostStatus, ...]:
+        master = self._master or Uncertain("NotReadYet", "")
+        return hosts(desired, facts, master, drift, self._status.hosts, newer=self._newer, heard=self._heard)
+
     def _joined(self, seen: tuple[HostStatus, ...], report: Report, desired: Desired) -> tuple[HostStatus, ...]:
         """Make all declared hosts members once the cluster was wholly as declared: then one more is a change."""
         complete = report.plan.settled and isinstance(self._master, Confirmed) and report.refusal is None
         if not complete or desired.management != "Full":
             return seen
         names = {host.name for host in desired.hosts}
-        joined = _second(self._now())
+        joined = second(self._now())
         return tuple(
             HostStatus(**(dict(host) | {"state": "Member", "joined_at": host.joined_at or joined}))
             if host.name in names
@@ -292,55 +370,18 @@ class Board:
             for host in seen
         )
 
-    def _track_down(self, master: Mastership) -> None:
-        """Keep since when the last master is not to be used, by the sentinels' or by its own word."""
-        old = self._status.master
-        if isinstance(master, Confirmed):
-            known = self._down_since if old is not None and old.address == master.address else None
-            self._down_since = (known or self._now()) if self._called_down(master.address) else None
-        elif old is not None and self._down_since is None:
-            no_master = master.reason == "RoleDisagrees" and master.address == old.address
-            self._down_since = self._now() if no_master or self._called_down(old.address) else None
-
-    def _called_down(self, address: str) -> bool:
-        """Whether a majority of the declared sentinels shows o_down for the address."""
-        if self._desired is None:
-            return False
-        seen = views(self._desired, self._sentinels).values()
-        down = [view for view in seen if "o_down" in view.flags and (view.told_address or view.address) == address]
-        return len(down) >= self._desired.majority
-
-    def _switching(self) -> bool:
-        if self._desired is None:
-            return False
-        seen = views(self._desired, self._sentinels).values()
-        return self._down_since is not None or any("failover_in_progress" in view.flags for view in seen)
-
     def _master_status(self, master: Confirmed, old: MasterStatus | None) -> MasterStatus:
         same = old is not None and _is_same(old, master)
+        withdrawn = self._down.withdraws(master, self._desired, aborted=self.aborted)
         return MasterStatus(
             host=master.host,
             address=master.address,
             port=master.port,
             config_epoch=master.config_epoch,
-            since=old.since if old is not None and same else self._switched(master),
-            withdrawn_since=self._withdrawn(master, old if same else None),
+            since=old.since if old is not None and same else second(self.failovers.switched(master, old)),
+            withdrawn_since=((old and same and old.withdrawn_since) or second(self._now())) if withdrawn else None,
+            restarted_at=old.restarted_at if old is not None and same else None,
         )
-
-    def _switched(self, master: Confirmed) -> str:
-        """Note the switch in the history; return when it was: as the sentinels told it, else now."""
-        now, before = self._now(), self._history
-        self._published_at = _precise(now) if self._status.master else ""
-        self._history = published(before, master, _precise(now))
-        entry = next((each for each in reversed(self._history) if each not in before), None)
-        told = entry and (_moment(entry.promoted) or _moment(entry.switched))
-        return _second(told or now)
-
-    def _withdrawn(self, master: Confirmed, old: MasterStatus | None) -> str | None:
-        """A master that the sentinels call down stays withdrawn, until their failovers were in vain while it serves."""
-        if self._down_since is None or (self._desired is not None and tried_in_vain(self._desired, self.down_for)):
-            return None
-        return (old and old.withdrawn_since) or _second(self._now())
 
 
 def _is_same(old: MasterStatus, new: Confirmed) -> bool:
@@ -348,49 +389,9 @@ def _is_same(old: MasterStatus, new: Confirmed) -> bool:
     return (old.address, old.port) == (new.address, new.port) and new.config_epoch <= old.config_epoch
 
 
-def _second(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _precise(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
+def _finding(conditions: Sequence[Condition], kind: str) -> Finding | None:
+    """Return what a stored condition says, None when there is none."""
+    found = next((each for each in conditions if each.type == kind), None)
+    if found is None:
         return None
-    return moment if moment.tzinfo is not None else None
-
-
-def _plan_items(plan: Plan) -> tuple[PlanItem, ...]:
-    return tuple(
-        PlanItem(host=step.host, what=step.what, why=step.why, impact=cast(PlanImpact, step.impact.name.capitalize()))
-        for step in plan.steps
-    )
-
-
-def _failover(entry: FailoverEntry) -> Failover:
-    values = {name: value for name, value in dict(entry).items() if value is not None}
-    return Failover(**({"to_host": "", "at": ""} | values))
-
-
-def _entries(history: tuple[Failover, ...]) -> tuple[FailoverEntry, ...]:
-    return tuple(
-        FailoverEntry(
-            from_host=each.from_host,
-            to_host=each.to_host or None,
-            cause=each.cause,
-            at=each.at,
-            detected=each.detected,
-            elected=each.elected,
-            promoted=each.promoted,
-            switched=each.switched,
-            published=each.published,
-            config_epoch=each.config_epoch or None,
-            result=each.result or None,
-            message=each.message or None,
-        )
-        for each in shown(history)[-10:]
-    )
+    return Finding({"True": True, "False": False}.get(found.status), found.reason, found.message)

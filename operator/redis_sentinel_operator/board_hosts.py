@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
-from redis_sentinel_operator.api.status import ConfigItem, HostSsh, HostStatus, Role, ServiceState
+from redis_sentinel_operator.api.status import (
+    ConfigItem,
+    HostSsh,
+    HostStatus,
+    PlanImpact,
+    PlanItem,
+    Role,
+    ServiceState,
+)
 from redis_sentinel_operator.judge.findings import linked_replicas, trouble_of_replica
+from redis_sentinel_operator.judge.installed import other_version
 from redis_sentinel_operator.judge.master import absences, views
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
@@ -21,7 +30,7 @@ from redis_sentinel_operator.model.fact import (
     SentinelFacts,
     Unknown,
 )
-from redis_sentinel_operator.model.step import ConfigDrift
+from redis_sentinel_operator.model.step import ConfigDrift, Plan
 from redis_sentinel_operator.model.verdict import Confirmed, Mastership
 
 Drift = Mapping[str, tuple[ConfigDrift, ...]]
@@ -65,10 +74,12 @@ def hosts(
     before: tuple[HostStatus, ...],
     *,
     newer: Mapping[str, str] = MappingProxyType({}),
+    heard: Mapping[str, Fact[str]] = MappingProxyType({}),
 ) -> tuple[HostStatus, ...]:
     """Return status.hosts: the declared ones in their order, then members that are not declared any more.
 
-    `newer` says by host name which newer package its repositories have (`redis 3.2.12-2.el7`).
+    `newer` says by host name which newer package its repositories have (`redis 3.2.12-2.el7`), `heard` whether its
+    sentinel is followed.
     """
     old = {host.name: host for host in before}
     names = {host.name for host in desired.hosts}
@@ -77,8 +88,9 @@ def hosts(
             **_kept(old.get(host.name)),
             **_declared(host),
             **_seen(host, facts.hosts.get(host.name), old.get(host.name)),
+            followed=_followed(host, heard.get(host.name)),
             config=_config(drift.get(host.name, ())),
-            message=_message(desired, host, facts, master, newer.get(host.name, "")),
+            message=_message(desired, host, facts, master, newer=newer.get(host.name, ""), heard=heard.get(host.name)),
         )
         for host in desired.hosts
     ]
@@ -133,7 +145,19 @@ def _sentinel_id(read: HostFacts | None, old: HostStatus | None) -> str | None:
     return seen or (old.sentinel_id if old else None)
 
 
-def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: Mastership, newer: str) -> str | None:
+def _followed(host: DesiredHost, heard: Fact[str] | None) -> bool | None:
+    return isinstance(heard, Known) if host.sentinel and heard is not None else None
+
+
+def _message(
+    desired: Desired,
+    host: DesiredHost,
+    facts: ClusterFacts,
+    master: Mastership,
+    *,
+    newer: str,
+    heard: Fact[str] | None,
+) -> str | None:
     """Return what is wrong with the host, the gravest first, and what could be done there."""
     read = facts.hosts.get(host.name)
     if read is None:
@@ -146,7 +170,9 @@ def _message(desired: Desired, host: DesiredHost, facts: ClusterFacts, master: M
     if host.sentinel:
         sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
         prefix = f"{host.name}: "
-        troubles += [each.removeprefix(prefix) for each in absences(desired, sentinels) if each.startswith(prefix)]
+        absent = [each.removeprefix(prefix) for each in absences(desired, sentinels) if each.startswith(prefix)]
+        troubles += absent or ([heard.message.rstrip(". ")] if isinstance(heard, Unknown) else [])
+    troubles.append(other_version(host, read))
     if isinstance(read.leftovers, Known):
         troubles += [_leftover(path) for path in read.leftovers.value]
     if newer and not _is_installed(read, newer):
@@ -168,3 +194,11 @@ def _leftover(path: str) -> str:
     if kind == "rpmnew":
         return f"a package brought a new {file}, which lies in {path}: take over what is new and remove it"
     return f"a removed package left {path}: remove it when nothing in it is needed"
+
+
+def plan_items(plan: Plan) -> tuple[PlanItem, ...]:
+    """Return what a plan would do as status has it."""
+    return tuple(
+        PlanItem(host=step.host, what=step.what, why=step.why, impact=cast(PlanImpact, step.impact.name.capitalize()))
+        for step in plan.steps
+    )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from redis_sentinel_operator.acts import Act, read_act
@@ -32,18 +33,34 @@ from redis_sentinel_operator.metrics import Metrics
 from redis_sentinel_operator.model.desired import ClusterRef, Desired
 from redis_sentinel_operator.model.report import Outcome, Report
 from redis_sentinel_operator.model.step import Plan, ReleaseClaim, Step
-from redis_sentinel_operator.reconcile import Pass, reconcile
+from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.observe.late import Late
+from redis_sentinel_operator.operating import way_back
+from redis_sentinel_operator.operations.move import Wish
+from redis_sentinel_operator.operations.procedures import ACTS
+from redis_sentinel_operator.publishing import Publishing
+from redis_sentinel_operator.reconcile import Pass, WasRead, nothing, reconcile
+from redis_sentinel_operator.returning import Returning
+from redis_sentinel_operator.rounds import Rounds
 from redis_sentinel_operator.settings import Settings
+from redis_sentinel_operator.surveys import Surveys
+from redis_sentinel_operator.switches import Switches
 from redis_sentinel_operator.updates import ask_now_and_then
 
 log = logging.getLogger(__name__)
 
 _LOOK = 0.25  # seconds between two looks at whether the cluster's time has ended
+_WAY_BACK = 5.0  # seconds that a deletion waits at most for what a procedure has to put back
+_PUBLISH = 0.25  # seconds that a pass waits at most for a switch to be published
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all clusters of the process share. `identity` is the uid of kube-system."""
+    """What all clusters of the process share. `identity` is the uid of kube-system.
+
+    `first_readings` are the places for clusters that no host is connected of: where hundreds are connected to at once,
+    as after a start, each takes so long that all miss their deadlines, and again the next time.
+    """
 
     kube: KubeClient
     lease: Lease
@@ -51,6 +68,7 @@ class Services:
     pool: ThreadPoolExecutor
     metrics: Metrics
     identity: str
+    first_readings: asyncio.Semaphore
 
 
 class Cluster:
@@ -66,8 +84,16 @@ class Cluster:
         self._declared = Declared(None, None, None)
         self._links: dict[str, HostLink] = {}
         self._bastions = Bastions(services.pool, services.settings)
+        self._late = Late(self._settings.late_after, lambda host: self.wake(f"{host} answers again"))
         self._board: Board | None = None
         self._listening: Listening | None = None
+        self._urgent = asyncio.Event()
+        self._returning = Returning(services.settings, self._returned)
+        self._publishing: Publishing | None = None
+        self._switches: Switches | None = None
+        self._surveys = Surveys(services.settings)
+        self._rounds = Rounds(services.settings, self._wake)
+        self._retry = False
         self._ending = False
         self._changed = False
         self._failures = 0
@@ -77,6 +103,15 @@ class Cluster:
     def wake(self, why: str, *, changed: bool = False) -> None:
         """Ask for a pass now; `changed`: the resource itself was, so that a pass under way begins nothing more."""
         self._changed |= changed
+        self._retry = True
+        self._wake(why)
+
+    def _returned(self, why: str) -> None:
+        self._urgent.set()
+        self.wake(why)
+
+    def _wake(self, why: str) -> None:
+        """Ask for a pass now, but leave hosts alone on which something has failed just now."""
         self._why = why
         self._woken.set()
 
@@ -91,22 +126,29 @@ class Cluster:
                 return
             self._board = Board(self.ref, body.get("status") or {}, self._store, lambda: datetime.now(UTC))
             self._listening = Listening(self._board, self._settings, self.wake)
-            await self._live(ended, deleted, self._board)
+            self._switches = Switches(self._board, self._services.metrics)
+            stored = partial(self._switches.stored, "endpoint")
+            self._publishing = Publishing(self._board, self._services.kube, self._services.lease.fresh, stored)
+            await self._live(ended, deleted, self._board, self._publishing)
             if deleted():
                 await self._depart()
         finally:
             self._ending = True
             await self._close()
 
-    async def _live(self, ended: Callable[[], bool], deleted: Callable[[], bool], board: Board) -> None:
-        """Run the loop and the board's writer until either ends or `ended()`; a pass in the middle is given up then.
+    async def _live(
+        self, ended: Callable[[], bool], deleted: Callable[[], bool], board: Board, publishing: Publishing
+    ) -> None:
+        """Run the loop and what writes until one of them ends or `ended()`; a pass in the middle is given up then.
 
         A deletion must not wait for hosts that do not answer, and a pass may end between any two commands anyway.
         """
         tasks = {
             asyncio.create_task(self._loop(), name=f"loop of {self.ref}"),
             asyncio.create_task(board.run(), name=f"board of {self.ref}"),
-            asyncio.create_task(self._ask_for_updates(board), name=f"updates of {self.ref}"),
+            asyncio.create_task(publishing.run(), name=f"publishing of {self.ref}"),
+            asyncio.create_task(ask_now_and_then(board, self._reached, self._settings), name=f"updates of {self.ref}"),
+            asyncio.create_task(self._surveys.run(self._reached, self.wake), name=f"surveys of {self.ref}"),
         }
         try:
             while not ended():
@@ -121,27 +163,31 @@ class Cluster:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=1.0)
+            await self._rounds.close()
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.result()
 
-    async def _ask_for_updates(self, board: Board) -> None:
-        await ask_now_and_then(board, lambda: (self._declared.desired, self._links), self._settings)
+    def _reached(self) -> tuple[Desired | None, Mapping[str, HostLink]]:
+        return self._declared.desired, self._links
 
     async def _depart(self) -> None:
         """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""
         desired = self._declared.desired
         if desired is None or desired.management == "Observe" or not self._services.lease.fresh():
             return
-        guard = self._guard()
+        guard, settings = self._guard(), self._settings
+        if self._board is not None and self._board.operation is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_WAY_BACK):
+                    await way_back(
+                        desired,
+                        lambda: gather(desired, self._links, settings, self._late),
+                        lambda step: execute(step, self._links, desired, guard, settings),
+                    )
+        why = "the resource was deleted"
         releases = [
-            execute(
-                Step(name, "give up the claim", "the resource was deleted", ReleaseClaim(), 0),
-                link,
-                desired,
-                guard,
-                self._settings,
-            )
+            execute(Step(name, "give up the claim", why, ReleaseClaim(), 0), self._links, desired, guard, settings)
             for name, link in self._links.items()
             if link.connected
         ]
@@ -159,6 +205,8 @@ class Cluster:
 
     async def _store(self, status: Mapping[str, Any]) -> None:
         await self._writer.write(status)
+        if self._switches and status.get("master"):
+            self._switches.stored("status", status["master"]["address"])
 
     async def _body(self) -> Mapping[str, Any] | None:
         """Return the object as it is now, None when it is gone or another has its name."""
@@ -169,14 +217,33 @@ class Cluster:
         while True:
             self._woken.clear()
             self._changed = False
+            if self._retry:
+                self._rounds.retry()
+            self._retry = False
             self._services.metrics.beat(str(self.ref))
+            if self._listening:
+                await self._listening.out_of_the_way(self._urgent)
+            await self._publish_first()
             started = time.monotonic()
             outcome = await self._one_pass()
             if outcome is None:
                 return
             self._services.metrics.passed(str(self.ref), time.monotonic() - started)
+            self._services.metrics.lags(str(self.ref), self._board.lags if self._board else {})
+            if self._publishing:
+                self._publishing.recheck()
             log.info("%s: %s", self.ref, outcome.sentence, extra={"woken_by": self._why})
             await self._rest(outcome)
+
+    async def _publish_first(self) -> None:
+        """A switch that was seen just now is stored before the hosts are read, unless the API server is slow."""
+        board, publishing = self._board, self._publishing
+        if board is None or publishing is None or board.switch_seen is None:
+            return
+        if time.monotonic() - board.switch_seen < _PUBLISH:
+            with contextlib.suppress(TimeoutError, ObjectReplaced):
+                async with asyncio.timeout(_PUBLISH):
+                    await asyncio.gather(board.flush(), publishing.flush())
 
     async def _one_pass(self) -> Outcome | None:
         """Run one pass; every failure becomes an outcome, so that the loop never ends by one."""
@@ -219,11 +286,17 @@ class Cluster:
             board.report(Report(generation, None, None, Plan(), (), sentence, refusal), desired)
             return Outcome(sentence, self._settings.resync)
         self._connect(desired)
-        await listening.follow(desired, self._links)
-        return await self._pass(board, listening, desired, act)
+        async with contextlib.AsyncExitStack() as place:
+            if not any(link.connected for link in self._links.values()):
+                await place.enter_async_context(self._services.first_readings)
+            await listening.follow(desired, self._links)
+            return await self._pass(board, listening, desired, act, place.aclose)
 
-    async def _pass(self, board: Board, listening: Listening, desired: Desired, act: Act | None) -> Outcome:
+    async def _pass(
+        self, board: Board, listening: Listening, desired: Desired, act: Act | None, was_read: WasRead = nothing
+    ) -> Outcome:
         adopt = act is not None and not act.refused and act.verb == "adopt-claim"
+        wish = Wish(act.verb, act.arg, act.at) if act and not act.refused and act.verb in ACTS else None
         before = board.last_master
         outcome = await reconcile(
             Pass(
@@ -233,14 +306,21 @@ class Cluster:
                 guard=self._guard(),
                 settings=self._settings,
                 since_switch=time.monotonic() - listening.switched_at,
+                late=self._late,
+                rounds=self._rounds,
                 interrupted=self._interrupted,
                 refusal=self._declared.refusal,
                 adopt_claim=adopt,
+                wish=wish,
+                surveys=self._surveys.facts,
+                was_read=was_read,
             )
         )
+        self._surveys.passed(desired, changed=outcome.changed)
         after = board.last_master
         if after is not None and before is not None and before.address != after.address:
             listening.note_switch(before)
+        self._returning.look_for(outcome.away, desired, self._links)
         if act is not None:
             _answer(board, desired, act, outcome)
         return outcome
@@ -277,8 +357,10 @@ class Cluster:
         self._bastions.keep(needed)
 
     async def _close(self) -> None:
+        await self._returning.close()
         if self._listening:
             await self._listening.close()
+        await self._late.close()
         links, self._links = list(self._links.values()), {}
         if links:
             await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=2.0)
@@ -286,9 +368,11 @@ class Cluster:
 
     async def _rest(self, outcome: Outcome) -> None:
         """Wait until the next pass is due or somebody wakes us."""
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(self._delay(outcome)):
                 await self._woken.wait()
+        except TimeoutError:
+            self._why = "its time had come"
 
     def _delay(self, outcome: Outcome) -> float:
         if outcome.requeue_after < 0:
@@ -299,7 +383,7 @@ class Cluster:
         self._sentence = outcome.sentence
         delay = min(outcome.requeue_after * 1.2 ** min(self._unchanged, 50), self._settings.resync)
         spread = delay * self._settings.resync_jitter
-        return delay + random.uniform(-spread, spread)  # noqa: S311 - spreads load, no secret
+        return min(outcome.retry_in, delay + random.uniform(-spread, spread))  # noqa: S311 - spreads load, no secret
 
 
 def _answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
@@ -309,6 +393,8 @@ def _answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
     elif desired.management != "Full":
         message = f"management is {desired.management}: nothing is changed on any host"
         board.act(act.verb, act.arg, act.at, "Refused", message)
+    elif act.verb in ACTS:
+        return  # it was answered where it began, and is again where it ends
     elif outcome.changed or not outcome.halted:
-        result = "Done" if outcome.requeue_after >= 0 else "Refused"
+        result = "Refused" if outcome.failed or outcome.requeue_after < 0 else "Done"
         board.act(act.verb, act.arg, act.at, result, outcome.sentence)

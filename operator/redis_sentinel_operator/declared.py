@@ -19,9 +19,8 @@ from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
 from redis_sentinel_operator.connect import Credentials
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.kube.client import KubeClient
-from redis_sentinel_operator.kube.secrets import SshKeys, read_password, read_ssh_secret
+from redis_sentinel_operator.kube.secrets import Password, SshKeys, read_password, read_ssh_secret
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Refusal
 
 _OF_CREDENTIALS = frozenset(
@@ -54,7 +53,9 @@ async def read_declared(
         spec = parse(body)
         keys = await read_ssh_secret(kube, body["metadata"]["namespace"], ssh_secret_name(spec))
         credentials = _credentials(keys)
-        desired = resolve(body, await _password(kube, body["metadata"]["namespace"], spec))
+        password = await _password(kube, body["metadata"]["namespace"], spec)
+        desired = resolve(body, password.value if password else None)
+        desired = replace(desired, password_version=password.resource_version if password else "")
     except SpecRefused as refused:
         # The refused generation is observed as well: else `kubectl wait` and GitOps tools wait for it for ever.
         seen = desired and replace(desired, generation=int(body["metadata"]["generation"]))
@@ -67,12 +68,12 @@ async def read_declared(
     return Declared(desired, credentials, None)
 
 
-async def _password(kube: KubeClient, namespace: str, spec: RedisSentinelClusterSpec) -> Secret | None:
+async def _password(kube: KubeClient, namespace: str, spec: RedisSentinelClusterSpec) -> Password | None:
     reference = password_ref(spec)
     if reference is None:
         return None
     password = await read_password(kube, namespace, *reference)
-    check_password(password)
+    check_password(password.value)
     return password
 
 

@@ -108,7 +108,7 @@ def registry(services: Services, events: Events) -> kopf.OperatorRegistry:
             events.forget(ref)
             return
         services.metrics.status(str(ref), body.status)
-        events.conditions(ref, body.status)
+        events.status(ref, body.status)
         wake(_live(memo), body)
 
     return made

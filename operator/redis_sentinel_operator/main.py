@@ -149,7 +149,8 @@ async def _start(kube: KubeClient, lease: Lease, sideline: Sideline) -> str:
 async def _work(kube: KubeClient, health: Health, settings: Settings, identity: str, stop: asyncio.Event) -> None:
     pool = ThreadPoolExecutor(int(settings.ssh_threads), thread_name_prefix="ssh")
     assert health.lease is not None  # noqa: S101 - made before anything else
-    services = Services(kube, health.lease, settings, pool, health.metrics, identity)
+    places = asyncio.Semaphore(int(settings.first_readings))
+    services = Services(kube, health.lease, settings, pool, health.metrics, identity, places)
     events = Events(kube, own_name())
     # begun before kopf, so that it does not take them for its own at its end
     beside = [

@@ -13,12 +13,25 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from redis_sentinel_operator.judge.lag import Lag
+from redis_sentinel_operator.judge.messages import QUORUM
 from redis_sentinel_operator.settings import Settings
+from redis_sentinel_operator.times import seconds
 
 _CLUSTER = ("namespace", "name")
 _CONDITION = {"True": 1.0, "False": 0.0}
 _RUNNING = "Running"
 _PASS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+_PUBLISH_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+_PHASE_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
+# The phases of a failover, each by the time in its entry at which it ends; the first one begins at `at`.
+_PHASES = {
+    "detect": "detected",
+    "elect": "elected",
+    "promote": "promoted",
+    "switch": "switched",
+    "publish": "published",
+}
 
 
 class Metrics:
@@ -38,12 +51,30 @@ class Metrics:
         self._condition = make("rso_condition", "A condition: 1 True, 0 False, -1 Unknown", "type", "reason")
         self._redis = make("rso_redis_running", "1 while the host's redis answers us", "host")
         self._sentinel = make("rso_sentinel_reachable", "1 while the host's sentinel answers us", "host")
+        self._followed = make("rso_sentinel_followed", "1 while what the host's sentinel publishes is heard", "host")
+        self._quorum = make("rso_quorum", "1 while a failover can be authorised, 0 while not, -1 where it is unknown")
+        self._lag = make("rso_replica_lag_bytes", "Bytes of replication that the replica has not acknowledged", "host")
+        self._silence = make("rso_replica_lag_seconds", "Seconds since the replica acknowledged anything", "host")
         self._pass = Histogram(
             "rso_pass_seconds", "How long passes took", _CLUSTER, buckets=_PASS_BUCKETS, registry=self.registry
         )
         self._last_pass = make("rso_last_pass_timestamp_seconds", "When the last pass ended")
         self._failovers = Counter(
-            "rso_failovers", "Failovers that were followed to their end", (*_CLUSTER, "result"), registry=self.registry
+            "rso_failovers", "Failovers that came to an end", (*_CLUSTER, "result", "cause"), registry=self.registry
+        )
+        self._phases = Histogram(
+            "rso_failover_phase_seconds",
+            "How long the phases of failovers took",
+            (*_CLUSTER, "phase"),
+            buckets=_PHASE_BUCKETS,
+            registry=self.registry,
+        )
+        self._published = Histogram(
+            "rso_publish_seconds",
+            "From the evidence of a switch to the API server's answer",
+            (*_CLUSTER, "where"),
+            buckets=_PUBLISH_BUCKETS,
+            registry=self.registry,
         )
         self._lease = Gauge("rso_lease_fresh", "1 while this process may make changes", registry=self.registry)
         numbers = Gauge(
@@ -65,10 +96,22 @@ class Metrics:
         ages = {cluster: now - beat for cluster, beat in dict(self._beats).items()}
         return [f"{cluster}: no sign of life for {age:.0f} s" for cluster, age in ages.items() if age > self._patience]
 
-    def passed(self, cluster: str, seconds: float) -> None:
-        """Note a pass that ended now."""
-        self._pass.labels(*_label(cluster)).observe(seconds)
+    def passed(self, cluster: str, took: float) -> None:
+        """Note a pass that ended now, and how many seconds it took."""
+        self._pass.labels(*_label(cluster)).observe(took)
         self._last_pass.labels(*_label(cluster)).set_to_current_time()
+
+    def published(self, cluster: str, where: str, took: float) -> None:
+        """Note that a switch is in status, or behind the Service, so many seconds after it was seen."""
+        self._published.labels(*_label(cluster), where).observe(took)
+
+    def lags(self, cluster: str, found: Mapping[str, Lag]) -> None:
+        """Take over how far the replicas in touch with the master are behind it, by host."""
+        for gauge in (self._lag, self._silence):
+            gauge.remove_by_labels(dict(zip(_CLUSTER, _label(cluster), strict=True)))
+        for host, lag in found.items():
+            self._lag.labels(*_label(cluster), host).set(lag.bytes)
+            self._silence.labels(*_label(cluster), host).set(lag.seconds)
 
     def lease(self, fresh: Callable[[], bool]) -> None:
         """Ask `fresh` at each rendering whether this process may make changes."""
@@ -84,11 +127,15 @@ class Metrics:
         for condition in document.get("conditions") or ():
             value = _CONDITION.get(condition["status"], -1.0)
             self._set(self._condition, cluster, value, condition["type"], condition["reason"])
+            if condition["type"] == QUORUM:
+                self._set(self._quorum, cluster, value)
         for host in document.get("hosts") or ():
             if "redis" in host:
                 self._set(self._redis, cluster, host["redis"] == _RUNNING, host["name"])
             if "sentinel" in host:
                 self._set(self._sentinel, cluster, host["sentinel"] == _RUNNING, host["name"])
+            if "followed" in host:
+                self._set(self._followed, cluster, host["followed"], host["name"])
         for gauge, labels in shown:
             if (gauge, labels) not in self._shown[cluster]:
                 gauge.remove(*labels)
@@ -101,7 +148,8 @@ class Metrics:
         for gauge, labels in self._shown.pop(cluster, []):
             gauge.remove(*labels)
         namespace, name = _label(cluster)
-        for metric in (self._pass, self._last_pass, self._failovers):
+        of_failovers = (self._failovers, self._phases, self._published)
+        for metric in (self._pass, self._last_pass, *of_failovers, self._lag, self._silence):
             metric.remove_by_labels({"namespace": namespace, "name": name})
 
     def render(self) -> bytes:
@@ -122,12 +170,35 @@ class Metrics:
 
     def _count_failovers(self, cluster: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Count entries that ended since the last look; what the first look shows was counted by an earlier process."""
-        ended = [(str(entry.get("at", "")), str(entry["result"])) for entry in entries if entry.get("result")]
-        last = self._failovers_seen.get(cluster)
-        for at, result in ended:
-            if last is not None and at > last:
-                self._failovers.labels(*_label(cluster), result).inc()
-        self._failovers_seen[cluster] = max([last or "", *(at for at, _ in ended)])
+        ended = [entry for at, entry in enumerate(entries, 1) if _is_over(entry, last=at == len(entries))]
+        seen = self._failovers_seen.get(cluster)
+        for entry in ended:
+            if seen is not None and str(entry.get("at", "")) > seen:
+                self._failovers.labels(*_label(cluster), entry["result"], entry.get("cause", "")).inc()
+                for phase, seconds in _phases(entry).items():
+                    self._phases.labels(*_label(cluster), phase).observe(seconds)
+        self._failovers_seen[cluster] = max([seen or "", *(str(entry.get("at", "")) for entry in ended)])
+
+
+def _is_over(entry: Mapping[str, Any], *, last: bool) -> bool:
+    """Whether nothing more comes: the new master is published a moment after the sentinels told of the switch."""
+    result = entry.get("result")
+    return bool(result) and (result != "Succeeded" or bool(entry.get("published")) or not last)
+
+
+def _phases(entry: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the seconds of each phase that was heard of, from the end of the one before; a phase may be overtaken.
+
+    A switch that was found by reading says nothing of how long it took to publish it.
+    """
+    found: dict[str, float] = {}
+    before = seconds(entry.get("at"))
+    for phase, end in _PHASES.items():
+        at = seconds(entry.get(end)) if phase != "publish" or entry.get("switched") else 0.0
+        if at and before:
+            found[phase] = max(0.0, at - before)
+            before = max(before, at)
+    return found
 
 
 def _label(cluster: str) -> tuple[str, str]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeAlias
 
 from redis_sentinel_operator import logs
 from redis_sentinel_operator.apply import outcome
@@ -26,16 +28,27 @@ from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.fact import ClusterFacts, Fact, SurveyFacts, Unknown
+from redis_sentinel_operator.model.operation import Demote, StartAgain
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
-from redis_sentinel_operator.model.step import Impact, InstallPackage, Plan, Step
+from redis_sentinel_operator.model.secret import Secret
+from redis_sentinel_operator.model.step import InstallPackage, MakeReplica, Plan, RestoreMaster, Step
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.observe.late import Late
+from redis_sentinel_operator.operating import Operating, carry_out, operating
+from redis_sentinel_operator.operations.move import Wish
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from redis_sentinel_operator.plan.order import PlanContext, plan
+from redis_sentinel_operator.plan.password import in_force
+from redis_sentinel_operator.rounds import NOT_OURS, Round, Rounds
 from redis_sentinel_operator.settings import Settings
 
-NOT_OURS = "HostClaimedByAnother"
+WasRead: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def nothing() -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,10 @@ class Pass:
     """What one pass works with.
 
     `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being
-    deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old.
+    deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old. `surveys` are what
+    the hosts said when they were last asked at length, `wish` the act that begins a procedure, `secret` the password of
+    the Secret where the servers have another one. `was_read` is told once all hosts were read: from there on the pass
+    takes as long as its steps do.
     """
 
     desired: Desired
@@ -52,9 +68,15 @@ class Pass:
     guard: Guard
     settings: Settings
     since_switch: float
+    late: Late
+    rounds: Rounds
     interrupted: Callable[[float], str | None]
     refusal: Refusal | None = None
     adopt_claim: bool = False
+    wish: Wish | None = None
+    surveys: Mapping[str, Fact[SurveyFacts]] = field(default_factory=dict)
+    was_read: WasRead = nothing
+    secret: Secret | None = None
 
     @property
     def hands_off(self) -> bool:
@@ -64,37 +86,103 @@ class Pass:
 
 async def reconcile(this: Pass) -> Outcome:
     """Run one pass and publish its report; return what it decided and when the next is due."""
-    facts = await gather(this.desired, this.links, this.settings)
+    facts = await _read(this)
+    await this.was_read()
     verdict = _judge(this, facts)
     this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     packages = _packages_to_ask_for(this, facts, verdict)
     todo = await _ask_for_packages(this, packages)
     if packages and todo is None:  # that took its time: begin on what is true now
-        facts = await gather(this.desired, this.links, this.settings)
+        facts = await _read(this)
         verdict = _judge(this, facts)
         this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     if todo is None:
         verdict = await _begin_bootstrap(this, facts, verdict)
+        this = _as_in_force(this, facts, verdict)
         todo = _plan(this, facts, verdict)
     refusal = this.refusal or todo.refusal
-    results: tuple[StepResult, ...] = ()
-    halted = ""
+    now = _operating(this, facts, verdict, todo, refusal)
+    if now.moves is not None:
+        return await _operate(this, facts, verdict, now, refusal)
+    todo, done = now.todo, Round()
     if not this.hands_off and refusal is None:
-        results, halted = await _carry_out(this, facts, verdict, todo)
+        done = await _carry_out(this, facts, verdict, todo, apart=verdict.situation is Situation.ALIVE)
+        todo = replace(todo, waiting=done.under_way + todo.waiting)
         verdict = _complete_bootstrap(this, facts, verdict)
-    sentence = _sentence(this, todo, results, halted, refusal)
-    this.board.report(Report(this.desired.generation, facts, verdict, todo, results, sentence, refusal), this.desired)
+    sentence = _sentence(this, todo, done, refusal)
+    this.board.report(Report(this.desired.generation, facts, verdict, todo, done.all, sentence, refusal), this.desired)
     return Outcome(
         sentence,
-        _requeue(this, verdict, todo, results, refusal),
-        changed=any(result.ok for result in results),
-        halted=bool(halted),
+        _requeue(this, verdict, todo, done, refusal),
+        changed=any(result.ok for result in done.results),
+        halted=bool(done.halted),
+        failed=any(not result.ok for result in done.results),
+        away=_away(this, facts, verdict),
+        retry_in=done.retry_in,
     )
 
 
+def _operating(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan, refusal: Refusal | None) -> Operating:
+    """Return what the procedure that goes on, or that an act begins, has to do; nothing new begins with hands off."""
+    leaving = f"management became {this.desired.management}" if this.desired.management != "Full" else ""
+    leaving = refusal.message if refusal is not None else leaving
+    wish = this.wish if this.desired.management == "Full" else None
+    now = datetime.now(UTC)
+    secret = this.secret or this.desired.password
+    return operating(
+        this.board, this.desired, facts, verdict, todo=todo, wish=wish, leaving=leaving, now=now, secret=secret
+    )
+
+
+async def _operate(
+    this: Pass, facts: ClusterFacts, verdict: Verdict, now: Operating, refusal: Refusal | None
+) -> Outcome:
+    """Go on with a procedure, instead of the plan; its way back is gone also with hands off."""
+
+    async def do(todo: Plan, apart: bool) -> tuple[tuple[StepResult, ...], str]:
+        done = await _carry_out(this, facts, verdict, todo, apart=apart)
+        return done.results, done.halted
+
+    went = await carry_out(now, do)
+    report = Report(this.desired.generation, facts, verdict, now.todo, went.results, went.sentence, refusal)
+    this.board.report(report, this.desired)
+    return Outcome(
+        went.sentence,
+        this.settings.waiting_poll if went.requeue_after < 0 else went.requeue_after,
+        changed=any(result.ok for result in went.results),
+        halted=bool(went.halted),
+        failed=any(not result.ok for result in went.results),
+        away=_away(this, facts, verdict),
+    )
+
+
+def _as_in_force(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Pass:
+    """Return the pass with the password that the servers have, as long as the Secret's is not given to them."""
+    now = in_force(this.desired, facts, verdict, this.guard.owner)
+    if now.password == this.desired.password or this.desired.password is None:
+        return this
+    for link in this.links.values():
+        link.offer([this.desired.password])  # some may have it
+    return replace(this, desired=now, secret=this.desired.password)
+
+
+async def _read(this: Pass) -> ClusterFacts:
+    """Read all hosts, and add what they said when they were last asked at length."""
+    facts = await gather(this.desired, this.links, this.settings, this.late)
+    hosts = {name: replace(host, survey=this.surveys.get(name, host.survey)) for name, host in facts.hosts.items()}
+    return replace(facts, hosts=hosts)
+
+
 def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
+    last_for = this.board.last_for - (time.monotonic() - facts.at)
     context = JudgeContext(
-        this.guard.owner, this.board.bootstrap, this.since_switch, this.board.down_for, this.settings.settle_min
+        this.guard.owner,
+        this.board.bootstrap,
+        this.since_switch,
+        this.board.down_for,
+        this.settings.settle_min,
+        last_for,
+        this.board.aborted,
     )
     return judge(this.desired, facts, this.board.last_master, context)
 
@@ -125,7 +213,8 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
 
 
 def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
-    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim)
+    members = frozenset(this.board.members or ())
+    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members)
     return plan(this.desired, facts, verdict, context)
 
 
@@ -156,54 +245,24 @@ def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Ve
     return _judge(this, facts)
 
 
-async def _carry_out(
-    this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan
-) -> tuple[tuple[StepResult, ...], str]:
-    """Do the steps stage by stage, hosts of a stage at the same time; the first failure or refusal ends the round.
+async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan, *, apart: bool) -> Round:
+    """Do the steps; `apart`: no host waits for another."""
 
-    In a living cluster a host on which a step fails is left out of the rest instead: a replica that never starts must
-    not keep a stopped sentinel elsewhere from being started. Another owner ends every round.
+    async def may_not(step: Step) -> str | None:
+        with suppress(OperatorError):  # what must be waited for is waited for before the needs are asked
+            await this.links[step.host].connect()
+        return _may_not(this, facts, verdict, step)
 
-    Returns what was done, and why the rest was not begun ("" when all was).
-    """
-    apart = verdict.situation is Situation.ALIVE
-    results: list[StepResult] = []
-    halted: list[str] = []
-    failed: set[str] = set()
-
-    async def one_host(steps: Iterable[Step]) -> None:
-        for step in steps:
-            if halted or step.host in failed:
-                return
-            with suppress(OperatorError):  # what must be waited for is waited for before the needs are asked
-                await this.links[step.host].connect()
-            reason = _may_not(this, facts, verdict, step)
-            if reason:
-                halted.append(reason)
-                return
-            result = await _do(this, step)
-            results.append(result)
-            if not result.ok and apart and result.step.impact < Impact.RESTART and result.reason != NOT_OURS:
-                failed.add(step.host)
-            elif not result.ok:
-                halted.append(result.message)
-
-    ordered = sorted(todo.steps, key=lambda step: step.stage)
-    for _, stage in groupby(ordered, key=lambda step: step.stage):
-        by_host: dict[str, list[Step]] = {}
-        for step in stage:
-            by_host.setdefault(step.host, []).append(step)
-        await asyncio.gather(*(one_host(steps) for steps in by_host.values()))
-        if halted:
-            break
-    return tuple(results), halted[0] if halted else ""
+    return await this.rounds.run(todo.steps, may_not, partial(_do, this), apart=apart)
 
 
 def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> str | None:
     """Why a step may not be begun now; everything it needs is asked again right before it."""
     if time.monotonic() - facts.at > this.settings.fact_max_age:
         return "what was read is too old to act on"
-    interruption = this.interrupted(facts.at)
+    # A sentinel's message makes older facts unfit; what such a step needs it reads again by itself, right before.
+    reads_again = isinstance(step.action, MakeReplica | RestoreMaster | Demote | StartAgain)
+    interruption = this.interrupted(time.monotonic() if reads_again else facts.at)
     if interruption:
         return interruption
     reasons = (why_not(need, step.host, this.desired, facts, verdict) for need in step.needs)
@@ -213,7 +272,7 @@ def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> s
 async def _do(this: Pass, step: Step) -> StepResult:
     started = time.monotonic()
     try:
-        result = await execute(step, this.links[step.host], this.desired, this.guard, this.settings)
+        result = await execute(step, this.links, this.desired, this.guard, this.settings)
     except NotOurHost as error:
         result = StepResult(step, False, str(error), time.monotonic() - started, NOT_OURS)
     except OperatorError as error:
@@ -229,33 +288,45 @@ async def _do(this: Pass, step: Step) -> StepResult:
     return result
 
 
-def _sentence(this: Pass, todo: Plan, results: tuple[StepResult, ...], halted: str, refusal: Refusal | None) -> str:
+def _sentence(this: Pass, todo: Plan, done: Round, refusal: Refusal | None) -> str:
     """Say in one sentence what the pass decided."""
-    failed = next((result for result in results if not result.ok), None)
+    results = done.results
+    failed = next((result for result in done.all if not result.ok), None)
     if refusal:
         return refusal.message
     if failed:
         return f"{failed.step.host}: {failed.step.what} failed: {failed.message}"
-    if halted:
-        return f"{len(results)} of {len(todo.steps)} changes done, the rest is planned anew: {halted}"
+    if done.halted:
+        return f"{len(results)} of {len(todo.steps)} changes done, the rest is planned anew: {done.halted}"
     if results:
         last = results[-1].step
         return f"{len(results)} of {len(todo.steps)} changes done, the last one on {last.host}: {last.what}"
+    if done.under_way:
+        return done.under_way[0]
     if todo.steps:
         return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
     return todo.waiting[0] if todo.waiting else "all is as declared"
 
 
-def _requeue(
-    this: Pass, verdict: Verdict, todo: Plan, results: tuple[StepResult, ...], refusal: Refusal | None
-) -> float:
+def _requeue(this: Pass, verdict: Verdict, todo: Plan, done: Round, refusal: Refusal | None) -> float:
     """Return the seconds until the next pass: at once while work goes well, -1 = back off, else resync."""
-    if any(not result.ok for result in results):
+    failed = any(not result.ok for result in done.all)
+    if failed and verdict.situation is not Situation.ALIVE:
         return -1.0
-    if results:
+    if any(result.ok for result in done.results):
         return 0.0
+    if failed and not done.halted and not todo.waiting:
+        return this.settings.resync  # or as soon as the host where it failed is due again
     settled = todo.settled or this.hands_off or refusal is not None
     return this.settings.resync if settled and _is_well(verdict) else this.settings.waiting_poll
+
+
+def _away(this: Pass, facts: ClusterFacts, verdict: Verdict) -> frozenset[str]:
+    """Return the hosts whose redis may come back as something else than what the cluster made of it meanwhile."""
+    if verdict.situation is not Situation.ALIVE:
+        return frozenset()
+    read = {host.name: facts.hosts[host.name].redis for host in this.desired.redis_hosts}
+    return frozenset(name for name, fact in read.items() if isinstance(fact, Unknown) or fact.value is None)
 
 
 def _is_well(verdict: Verdict) -> bool:

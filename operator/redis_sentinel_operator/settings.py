@@ -18,13 +18,17 @@ class Settings:
     connect_timeout: float = 5.0
     probe_timeout: float = 10.0
     resp_timeout: float = 3.0
+    late_after: float = 2.0  # others have answered for so long: a pass goes on without a host that has not
     step_timeout: float = 60.0
+    step_patience: float = 5.0  # a step has not ended for so long: the pass goes on without its host
     package_timeout: float = 600.0
     pass_timeout: float = 900.0
     updates_every: float = 21600.0  # how often repositories are asked for newer packages
-    waiting_poll: float = 3.0  # the next look while something is left undone on purpose
+    return_poll: float = 0.5  # the next look at a redis that is away
+    waiting_poll: float = 0.5  # the next look while something is left undone; longer and longer while that stays so
+    survey_every: float = 600.0  # how often hosts are asked for what changes slowly: clocks, disks, each other's ports
     follower_poll: float = 10.0
-    follower_silence: float = 5.0  # a sentinel that answers nothing for so long is said to be away
+    follower_silence: float = 4.0  # a sentinel that answers nothing for so long is said to be away
     settle_min: float = 10.0  # settle time = max(settle_min, 2 x down-after)
     backoff_min: float = 1.0
     backoff_max: float = 60.0
@@ -34,6 +38,7 @@ class Settings:
     lease_retry: float = 2.0
     delete_timeout: float = 10.0
     ssh_threads: float = 64.0
+    first_readings: float = 8.0  # clusters without any connection that are connected to and read at the same time
     http_port: float = 8080.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from unit.judge.clusters import (
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 WHOLE = desired()
 OLD, NEW = Confirmed(M, ADDRESS[M], 6379, 0), Confirmed(S1, ADDRESS[S1], 6379, 1)
+SERVING = replace(OLD, replicas=3)
 CALM = {name: sentinel(M) for name in (S1, S2, S3)}
 DOWN = {name: sentinel(M, 0, "s_down", "o_down") for name in (S1, S2, S3)}
 SWITCHED = {name: sentinel(S1, 1) for name in (S1, S2, S3)}

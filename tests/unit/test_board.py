@@ -15,6 +15,7 @@ from unit.boarding import (
     NEW,
     NO_MASTER,
     OLD,
+    SERVING,
     START,
     SWITCHED,
     WHOLE,
@@ -73,8 +74,10 @@ def test_the_document_of_a_healthy_cluster(board: Board) -> None:
         "joinedAt": "2026-01-31T12:00:00Z",
         "state": "Member",
     }
-    assert document["hosts"][1]["sentinelID"] == "a" * 40
-    assert {each["type"]: each["status"] for each in document["conditions"]} == dict.fromkeys(
+    assert document["hosts"][1]["sentinelID"] == "1" * 40
+    told = {each["type"]: each["status"] for each in document["conditions"]}
+    assert told.pop("EndpointsInSync") == "Unknown", "nobody has looked at the Services yet"
+    assert told == dict.fromkeys(
         [
             "Ready",
             "MasterConfirmed",
@@ -224,16 +227,16 @@ def test_o_down_of_the_old_master_does_not_withdraw_the_new_one(board: Board) ->
 
 
 def test_a_serving_master_that_sentinels_cannot_reach_comes_back_after_their_time(board: Board, clock: Clock) -> None:
-    healthy(board).confirm(OLD, DOWN)
+    healthy(board).confirm(SERVING, DOWN)
     assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:00Z"
     clock.seconds = 19
-    board.confirm(OLD, DOWN)
+    board.confirm(SERVING, DOWN)
     assert "withdrawnSince" in board.document()["master"]
     clock.seconds = 21
-    board.confirm(OLD, DOWN)
+    board.confirm(SERVING, DOWN)
     assert "withdrawnSince" not in board.document()["master"]
     clock.seconds = 60
-    board.confirm(OLD, DOWN)
+    board.confirm(SERVING, DOWN)
     assert "withdrawnSince" not in board.document()["master"]
 
 

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_writer import NO_HURRY
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced
 from redis_sentinel_operator.model.event import SentinelEvent
 from redis_sentinel_operator.model.step import Plan
-from redis_sentinel_operator.model.verdict import BootstrapRecord
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Finding, Uncertain
 from unit.boarding import (
+    CALM,
+    DOWN,
     NEW,
+    NO_MASTER,
     NOON,
     SWITCHED,
     WHOLE,
@@ -47,6 +51,16 @@ def test_the_bootstrap_is_kept(board: Board, clock: Clock, store: Store) -> None
     clock.seconds = 9
     again.complete_bootstrap()
     assert again.bootstrap == done
+
+
+def test_how_long_the_master_has_been_it_outlives_the_operator(board: Board, clock: Clock, store: Store) -> None:
+    assert board.last_for == 0.0
+    healthy(board)
+    clock.seconds = 40
+    board.confirm(NEW, SWITCHED, WHOLE)
+    clock.seconds = 47.5
+    assert Board(WHOLE.ref, board.document(), store.write, clock).last_for == 6.5  # status keeps whole seconds
+    assert 0.0 < healthy(Board(WHOLE.ref, {}, store.write, clock)).last_for < 5.0, "by the clock that never jumps"
 
 
 def test_acts_are_answered_once_and_the_last_ten_are_kept(board: Board) -> None:
@@ -108,11 +122,28 @@ def test_a_switch_that_is_told_after_it_was_seen_bears_the_time_of_its_publicati
     healthy(board)
     clock.seconds = 10
     board.confirm(NEW, SWITCHED)
-    assert "failovers" not in board.document()
     payload = f"redis-cluster {ADDRESS[M]} 6379 {ADDRESS[S1]} 6379"
     board.event(SentinelEvent(S2, NOON.timestamp() + 10.1, "+switch-master", payload, "redis-cluster"), WHOLE)
     (entry,) = board.document()["failovers"]
     assert (entry["from"], entry["to"], entry["published"]) == (M, S1, "2026-01-31T12:00:10.000Z")
+    assert (entry["switched"], "message" in entry) == ("2026-01-31T12:00:10.100Z", False)
+
+
+def test_what_was_said_of_the_services_stays_over_a_restart(board: Board, store: Store, clock: Clock) -> None:
+    healthy(board).services(Finding(True, "ServicesFollow", "They lead to the master."))
+    clock.seconds = 60
+    again = healthy(Board(WHOLE.ref, board.document(), store.write, clock))
+    assert again.document() == board.document()
+    again.services(Finding(False, "ServiceNotOurs", "It is another's."))
+    assert condition(again, "EndpointsInSync") == {
+        "type": "EndpointsInSync",
+        "status": "False",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-31T12:01:00Z",
+        "reason": "ServiceNotOurs",
+        "message": "It is another's.",
+    }
+    assert (again.document()["phase"], condition(again, "Ready")["status"]) == ("Healthy", "True")
 
 
 def test_deleting(board: Board) -> None:
@@ -145,6 +176,77 @@ async def test_equal_documents_are_not_written(board: Board, store: Store, writi
         await board.flush()
         await asyncio.sleep(10)
     assert len(store.documents) == 1
+
+
+@pytest.mark.looptime
+async def test_what_somebody_may_have_changed_is_written_again(board: Board, store: Store, writing: object) -> None:
+    healthy(board)
+    await board.flush()
+    board._writer.again()
+    await board.flush()
+    assert store.documents == [board.document(), board.document()]
+
+
+@pytest.mark.looptime
+async def test_a_switch_finds_no_message_of_a_sentinel_being_written(
+    board: Board, store: Store, writing: object, looptime: Any
+) -> None:
+    healthy(board)
+    await board.flush()
+    store.seconds = 1.0
+    _promoted(board)
+    await asyncio.sleep(0.05)  # the reading that the message led to
+    board.confirm(Uncertain("SentinelsDisagree", "Two addresses."), CALM, WHOLE)
+    await asyncio.sleep(0.05)  # and the one after it
+    board.confirm(NEW, SWITCHED, WHOLE)
+    await asyncio.sleep(1.01)
+    assert [each["master"]["host"] for each in store.documents] == [M, S1]
+    assert store.documents[-1]["failovers"][0]["to"] == S1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_messages_of_sentinels_are_written_soon_however_many_come(
+    board: Board, store: Store, writing: object, under_way: bool
+) -> None:
+    healthy(board)
+    if not under_way:
+        await board.flush()
+    store.seconds = 0.05
+    await asyncio.sleep(0.01)
+    _promoted(board)
+    for _ in range(7):
+        await asyncio.sleep(0.1)
+        board._writer.put(board.document(), NO_HURRY)
+    assert len(store.documents) == 2
+    assert store.documents[-1]["failovers"][0]["to"] == S1
+
+
+@pytest.mark.looptime
+async def test_a_master_that_is_down_is_told_at_once(board: Board, store: Store, writing: object) -> None:
+    healthy(board)
+    await board.flush()
+    board.confirm(NO_MASTER, DOWN, WHOLE)
+    await asyncio.sleep(0.01)
+    assert store.documents[-1]["master"]["withdrawnSince"]
+
+
+@pytest.mark.looptime
+async def test_the_beginning_of_a_failover_is_written_at_once(board: Board, store: Store, writing: object) -> None:
+    """It is news of its own, also where the switch follows within the patience for that."""
+    healthy(board)
+    await board.flush()
+    elected = SentinelEvent(S1, NOON.timestamp(), "+elected-leader", f"master redis-cluster {ADDRESS[M]} 6379", "")
+    board.event(elected, WHOLE)
+    await asyncio.sleep(0.01)
+    _promoted(board)
+    await asyncio.sleep(0.01)
+    assert "promoted" not in store.documents[-1]["failovers"][0]
+
+
+def _promoted(board: Board) -> None:
+    payload = f"slave {ADDRESS[S1]}:6379 {ADDRESS[S1]} 6379 @ redis-cluster {ADDRESS[M]} 6379"
+    board.event(SentinelEvent(S1, NOON.timestamp(), "+promoted-slave", payload, "redis-cluster"), WHOLE)
 
 
 @pytest.mark.looptime
@@ -198,3 +300,12 @@ async def test_flush_waits_for_the_bootstrap_record(board: Board, store: Store, 
     await board.flush()
     assert looptime == pytest.approx(4.0)
     assert store.documents[-1]["bootstrap"]["id"] == "b1"
+
+
+def test_nothing_is_called_well_after_a_switch_before_all_was_read(board: Board) -> None:
+    healthy(board)
+    assert board.document()["phase"] == "Healthy"
+    board.confirm(NEW, SWITCHED, WHOLE)
+    status = board.document()
+    assert (status["phase"], status["master"]["host"]) == ("Degraded", NEW.host)
+    assert status["message"] == "The master has changed just now, and all hosts are read anew."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from redis_sentinel_operator.judge.lag import Lag
 from redis_sentinel_operator.metrics import Metrics
 from redis_sentinel_operator.settings import Settings
 
@@ -45,6 +49,12 @@ def test_a_status_is_shown() -> None:
     assert samples(metrics, "rso_sentinel_reachable") == {("s",): 1}
 
 
+def test_when_the_last_pass_ended_is_shown() -> None:
+    metrics, before = Metrics(Settings()), time.time()
+    metrics.passed(CLUSTER, 0.25)
+    assert before <= samples(metrics, "rso_last_pass_timestamp_seconds")[()] <= time.time()
+
+
 def test_what_is_no_longer_so_is_no_longer_shown() -> None:
     metrics = Metrics(Settings())
     metrics.status(CLUSTER, status())
@@ -67,13 +77,81 @@ def test_what_is_no_longer_so_is_no_longer_shown() -> None:
 
 def test_failovers_are_counted_from_the_first_look_on() -> None:
     metrics = Metrics(Settings())
-    old = {"at": "2026-11-22T10:00:00.000Z", "result": "Succeeded"}
-    running = {"at": "2026-11-22T11:00:00.000Z"}
-    ended = {**running, "result": "Succeeded"}
-    aborted = {"at": "2026-11-22T12:00:00.000Z", "result": "Aborted"}
-    for history in ([old], [old], [old, running], [old, ended], [old, ended], [old, ended, aborted]):
+    old = {"at": "2026-11-22T10:00:00.000Z", "result": "Succeeded", "cause": "Failure", "published": "x"}
+    running = {"at": "2026-11-22T11:00:00.000Z", "cause": "Requested"}
+    switched = {**running, "result": "Succeeded", "switched": "2026-11-22T11:00:00.500Z"}
+    ended = {**switched, "published": "2026-11-22T11:00:01.000Z"}
+    aborted = {"at": "2026-11-22T12:00:00.000Z", "result": "Aborted", "cause": "Failure"}
+    for history in ([old], [old], [old, running], [old, switched], [old, ended], [old, ended], [old, ended, aborted]):
         metrics.status(CLUSTER, status(failovers=history))
-    assert samples(metrics, "rso_failovers_total") == {("Succeeded",): 1, ("Aborted",): 1}
+    assert samples(metrics, "rso_failovers_total") == {("Succeeded", "Requested"): 1, ("Aborted", "Failure"): 1}
+    assert samples(metrics, "rso_failover_phase_seconds_sum") == {
+        ("switch",): 0.5,
+        ("publish",): 0.5,  # not before it was published
+    }
+
+
+def test_a_switch_that_was_overtaken_before_it_was_published_is_counted() -> None:
+    metrics = Metrics(Settings())
+    first = {"at": "2026-11-22T10:00:00.000Z", "result": "Succeeded", "cause": "Failure"}
+    second = {"at": "2026-11-22T10:00:09.000Z", "cause": "Requested"}
+    for history in ([], [first], [first, second]):
+        metrics.status(CLUSTER, status(failovers=history))
+    assert samples(metrics, "rso_failovers_total") == {("Succeeded", "Failure"): 1}
+
+
+def test_the_phases_of_a_failover_are_measured_from_one_to_the_next() -> None:
+    metrics = Metrics(Settings())
+    entry = {
+        "at": "2026-11-22T18:28:38.390Z",
+        "detected": "2026-11-22T18:28:38.470Z",
+        "elected": "2026-11-22T18:28:38.540Z",
+        "promoted": "2026-11-22T18:28:39.340Z",
+        "switched": "2026-11-22T18:28:39.390Z",
+        "published": "2026-11-22T18:28:39.380Z",  # the fast path was ahead of the first +switch-master
+        "result": "Succeeded",
+        "cause": "Failure",
+    }
+    metrics.status(CLUSTER, status())
+    metrics.status(CLUSTER, status(failovers=[entry]))
+    found = {key[0]: round(value, 3) for key, value in samples(metrics, "rso_failover_phase_seconds_sum").items()}
+    assert found == {"detect": 0.08, "elect": 0.07, "promote": 0.8, "switch": 0.05, "publish": 0.0}
+    counts = samples(metrics, "rso_failover_phase_seconds_count")
+    assert set(counts.values()) == {1}
+    metrics.status(CLUSTER, status(failovers=[entry]))
+    assert samples(metrics, "rso_failover_phase_seconds_count") == counts
+
+
+def test_phases_that_were_not_heard_of_are_left_out() -> None:
+    metrics = Metrics(Settings())
+    entry = {"at": "2026-11-22T10:00:00.000Z", "published": "2026-11-22T10:00:00.000Z", "result": "Succeeded"}
+    requested = {
+        "at": "2026-11-22T11:00:00.000Z", "elected": "2026-11-22T11:00:00.500Z", "detected": "", "result": "Aborted",
+    }  # fmt: skip
+    metrics.status(CLUSTER, status())
+    metrics.status(CLUSTER, status(failovers=[entry, requested]))
+    assert samples(metrics, "rso_failover_phase_seconds_sum") == {("elect",): 0.5}
+
+
+def test_quorum_and_following_are_shown() -> None:
+    metrics = Metrics(Settings())
+    hosts = [{"name": "s", "sentinel": "Running", "followed": False}, {"name": "t", "followed": True}]
+    for value, shown in (("True", 1), ("False", 0), ("Unknown", -1)):
+        conditions = [{"type": "QuorumHealthy", "status": value, "reason": "x"}]
+        metrics.status(CLUSTER, status(conditions=conditions, hosts=hosts))
+        assert samples(metrics, "rso_quorum") == {(): shown}
+    assert samples(metrics, "rso_sentinel_followed") == {("s",): 0, ("t",): 1}
+    metrics.status(CLUSTER, status(conditions=[], hosts=[]))
+    assert samples(metrics, "rso_quorum") == samples(metrics, "rso_sentinel_followed") == {}
+
+
+def test_the_lag_of_replicas_is_that_of_the_last_pass() -> None:
+    metrics = Metrics(Settings())
+    metrics.lags("other/c", {"s": Lag(1, 1)})
+    metrics.lags(CLUSTER, {"s": Lag(2048, 1), "t": Lag(0, 7)})
+    metrics.lags(CLUSTER, {"t": Lag(5, 0)})
+    assert samples(metrics, "rso_replica_lag_bytes") == {("s",): 1, ("t",): 5}
+    assert samples(metrics, "rso_replica_lag_seconds") == {("s",): 1, ("t",): 0}
 
 
 def test_a_cluster_that_is_gone_leaves_nothing() -> None:
@@ -83,6 +161,7 @@ def test_a_cluster_that_is_gone_leaves_nothing() -> None:
     metrics.beat(CLUSTER)
     metrics.status(CLUSTER, status(failovers=[]))
     metrics.passed(CLUSTER, 0.1)
+    metrics.lags(CLUSTER, {"s": Lag(1, 1)})
     assert b'name="c"' in metrics.render()
     metrics.forget(CLUSTER)
     assert metrics.render() == empty
@@ -99,6 +178,9 @@ def test_a_loop_that_shows_no_sign_of_life_is_named(monkeypatch: pytest.MonkeyPa
     assert metrics.stuck() == ["redis/c: no sign of life for 13 s"]
     metrics.beat(CLUSTER)
     assert metrics.stuck() == []
+    clock[0] += 13
+    metrics.forget(CLUSTER)
+    assert metrics.stuck() == []
 
 
 def test_the_lease_and_the_settings_are_shown() -> None:
@@ -109,3 +191,10 @@ def test_the_lease_and_the_settings_are_shown() -> None:
     held[0] = False
     assert samples(metrics, "rso_lease_fresh") == {(): 0}
     assert b'rso_setting{setting="resync"} 42.0' in metrics.render()
+
+
+def test_the_table_in_the_readme_names_every_metric() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("\n## Metrics\n")[2].partition("\n## ")[0]
+    told = {name.removesuffix("_total") for name in re.findall(r"`(rso_\w+)`", table)}
+    assert told == {family.name for family in Metrics(Settings()).registry.collect()}

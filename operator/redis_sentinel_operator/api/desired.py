@@ -65,6 +65,7 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
         firewall=spec.firewall.manage,
         clients=_clients(spec),
         firewall_exclusive=spec.firewall.exclusive,
+        endpoints=spec.endpoints.enabled,
         deletion_policy=spec.deletion_policy,
     )
 

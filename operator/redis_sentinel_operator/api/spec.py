@@ -112,8 +112,10 @@ class Endpoints(ApiModel):
 
     enabled: bool = Field(
         True,
-        description="Keep Services for the master, the replicas and the sentinels. They come with a later version; "
-        "false is not supported yet.",
+        description="Keep Services in the namespace of this resource: one of its name for the master (port 6379), and "
+        "`<name>-replicas` and `<name>-sentinels` (26379). They have no selector; their EndpointSlices follow the "
+        "sentinels. A Service of that name that this resource did not make is left alone and told "
+        "(EndpointsInSync). false: those that were made are removed. With management Observe none is made.",
     )
 
 

@@ -58,6 +58,9 @@ class MasterStatus(ApiModel):
     withdrawn_since: Time = Field(
         None, description="Since when it is not to be used, although no other is confirmed yet: a failover goes on."
     )
+    restarted_at: Time = Field(
+        None, description="When a sentinel told that its redis was restarted (+reboot) and it stayed master."
+    )
 
 
 class ConfigItem(ApiModel):
@@ -90,6 +93,11 @@ class HostStatus(ApiModel):
     )
     sentinel: ServiceState | None = Field(None, description="Its sentinel. Unset: the host shall have none.")
     sentinel_id: Word | None = Field(None, alias="sentinelID", description="The id of its sentinel (myid).")
+    followed: bool | None = Field(
+        None,
+        description="Whether the operator hears what its sentinel publishes; `message` says why not. Unset: the host "
+        "shall have none.",
+    )
     config: Annotated[Items[ConfigItem], Field(max_length=128, json_schema_extra=list_map("key")), first(128)] = Field(
         (), exclude_if=_empty, description="Directives that are not as declared."
     )
@@ -112,7 +120,11 @@ class FailoverEntry(ApiModel):
 
     from_host: Word = Field(alias="from", description="Host that was master before, or its address.")
     to_host: Word | None = Field(None, alias="to", description="Host that is master after, or its address.")
-    cause: Word = Field(description="Failure, or Requested.")
+    cause: Word = Field(
+        description="Failure: the sentinels called the master down. Requested: SENTINEL FAILOVER by a person. "
+        "Ours: the operator asked a sentinel, for a switchover. Drill: it had stopped redis there. Unknown: the "
+        "operator did not hear how it began."
+    )
     at: Time = Field(None, description="When it was first heard of.")
     detected: Time = Field(None, description="When the sentinels agreed that the master is down (+odown).")
     elected: Time = Field(None, description="When a sentinel was elected to fail over (+elected-leader).")
@@ -121,7 +133,7 @@ class FailoverEntry(ApiModel):
     published: Time = Field(None, description="When this status named the new master.")
     config_epoch: Number | None = Field(None, description="The config epoch that it brought.")
     result: Word | None = Field(None, description="Succeeded or Aborted; unset while it goes on.")
-    message: Text | None = Field(None, description="What else is to be said.")
+    message: Text | None = Field(None, description="What else is to be said: why it came to nothing, and what to do.")
 
 
 class Operation(ApiModel):
@@ -131,7 +143,16 @@ class Operation(ApiModel):
     type: Word = Field(description="Which procedure.")
     step: Word = Field(description="The step it is at.")
     started_at: Time = Field(None, description="When it began.")
-    message: Text | None = Field(None, description="What it does or waits for.")
+    since: Time = Field(None, description="When its step began.")
+    act: Time = Field(None, description="The time of the act that asked for it.")
+    arg: Word | None = Field(None, description="The argument of that act.")
+    from_address: Word | None = Field(None, alias="from", description="Address of the master when it began.")
+    to_address: Word | None = Field(None, alias="to", description="Address of the host that is to be master.")
+    config_epoch: Number | None = Field(None, description="Sentinel's config epoch when it began.")
+    sentinel: Word | None = Field(None, description="Address of the sentinel that is asked for the failover.")
+    offset: Number | None = Field(None, description="Replication offset of the master when it began.")
+    result: Word | None = Field(None, description="How it ends, once that is decided: Done or Failed.")
+    message: Text | None = Field(None, description="Why it ends like that.")
 
 
 class Act(ApiModel):
@@ -176,7 +197,8 @@ class Status(ApiModel):
             (),
             exclude_if=_empty,
             description="Ready; Reconciling and Stalled while they hold; MasterConfirmed, QuorumHealthy, "
-            "ReplicationHealthy, HostsReachable, HostsClaimed, ConfigInSync, CredentialsInSync, PreflightPassed.",
+            "ReplicationHealthy, HostsReachable, HostsClaimed, ConfigInSync, CredentialsInSync, PreflightPassed, "
+            "EndpointsInSync.",
         )
     )
     failovers: Annotated[Items[FailoverEntry], Field(max_length=10), last(10)] = Field(

@@ -16,7 +16,6 @@ _MOST = 5  # sentences in one message
 _ONLY: Mapping[str, object] = {
     "redis.port": 6379,
     "sentinel.port": 26379,
-    "endpoints.enabled": True,
     "updateStrategy": "Automatic",
     "recovery": "Manual",
     "deletionPolicy": "Retain",

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 
 from redis_sentinel_operator.api import GROUP, PLURAL, VERSION
 from redis_sentinel_operator.errors import ApiUnavailable, KubeError
@@ -28,6 +29,9 @@ JSON: Final = "application/json"
 # kube-apiserver 1.36 answers 500, not 422, to an apply with a field that the schema lacks
 _UNFIT_APPLY: Final = "failed to create typed patch object"
 _TRY_LATER: Final = frozenset({408, 429, *range(500, 600)})
+# Seconds: longer than the pause between two passes, so that a switch of the master finds connections that stand, and
+# shorter than the 90 s after which kube-apiserver closes an idle one.
+_KEPT_OPEN: Final = 80.0
 
 
 def path_of(group: str, version: str, plural: str, namespace: str, name: str = "", *, subresource: str = "") -> str:
@@ -41,6 +45,13 @@ def path_of(group: str, version: str, plural: str, namespace: str, name: str = "
 def cluster_path(namespace: str, name: str, subresource: str = "") -> str:
     """Return the path of a RedisSentinelCluster."""
     return path_of(GROUP, VERSION, PLURAL, namespace, name, subresource=subresource)
+
+
+class _Connections(RESTClientObject):
+    """Connections that stay open between requests; aiohttp closes them after 15 s, which costs a TLS handshake each."""
+
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, keepalive_timeout=_KEPT_OPEN)
 
 
 class KubeClient:
@@ -66,6 +77,7 @@ class KubeClient:
     @staticmethod
     def _client(configuration: Configuration) -> ApiClient:
         api = ApiClient(configuration=configuration)
+        api.rest_client = _Connections(configuration)
         api.user_agent = "redis-sentinel-operator"
         return api
 

@@ -73,7 +73,17 @@ async def read_ssh_secret(client: KubeClient, namespace: str, name: str, field: 
     )
 
 
-async def read_password(client: KubeClient, namespace: str, name: str, key: str, field: str = PASSWORD_FIELD) -> Secret:
+@dataclass(frozen=True, slots=True)
+class Password:
+    """The password of redis, and which version of the Secret it is from."""
+
+    value: Secret
+    resource_version: str
+
+
+async def read_password(
+    client: KubeClient, namespace: str, name: str, key: str, field: str = PASSWORD_FIELD
+) -> Password:
     """Return the password under `key` of a Secret, exactly as it is there.
 
     Raises:
@@ -81,7 +91,8 @@ async def read_password(client: KubeClient, namespace: str, name: str, key: str,
         ApiUnavailable, KubeError: the Secret could not be asked for.
     """
     source = _Source(field, namespace, name, PASSWORD_TYPE, {key: "password-file"})
-    return Secret(_value(await _read(client, source), source, key))
+    secret = await _read(client, source)
+    return Password(Secret(_value(secret, source, key)), str(secret["metadata"]["resourceVersion"]))
 
 
 async def _read(client: KubeClient, source: _Source) -> dict[str, Any]:

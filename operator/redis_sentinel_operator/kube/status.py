@@ -7,7 +7,6 @@ document with the resourceVersion that was read together with the uid.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -44,6 +43,8 @@ class StatusWriter:
 
     async def write(self, document: Mapping[str, Any]) -> str:
         """Store the whole status and return the resourceVersion it is stored under; an equal one is not sent.
+
+        The document is kept to compare the next one with: it must not be changed afterwards.
 
         Raises:
             ObjectReplaced: the object is gone or another has its name: nothing was written.
@@ -82,7 +83,7 @@ class StatusWriter:
             content_type=APPLY,
         )
         self._take(answer)
-        self._stored = copy.deepcopy(document)  # the caller may go on changing its own
+        self._stored = document
         return self._version
 
     def _take(self, found: Mapping[str, Any]) -> dict[str, Any]:

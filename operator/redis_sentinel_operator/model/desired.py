@@ -103,9 +103,11 @@ class Desired:
     sentinel_port: int = 26379
     redis_config: Mapping[str, str] = field(default_factory=dict)
     password: Secret | None = None
+    password_version: str = ""  # resourceVersion of its Secret
     firewall: FirewallManage = "Auto"
     clients: tuple[str, ...] | None = None  # networks in canonical form (10.1.0.0/16); None: anybody may connect
     firewall_exclusive: bool = False
+    endpoints: bool = True  # Services that follow the master are kept
     deletion_policy: DeletionPolicy = "Retain"
     allow_eviction: bool = False  # unsafe.allowEviction
     no_persistence: bool = False  # unsafe.noPersistence

@@ -25,7 +25,7 @@ class Failover:
 
     from_host: str
     to_host: str
-    cause: str  # Failure | Requested
+    cause: str  # Failure | Requested | Ours | Drill | Unknown
     at: str
     detected: str = ""
     elected: str = ""

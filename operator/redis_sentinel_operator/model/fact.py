@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeAlias, TypeVar
 
+from redis_sentinel_operator.model.operation import Operation
+
 T = TypeVar("T")
 
 
@@ -101,25 +103,66 @@ class FirewallFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A dump or append-only file in the data directory; size in bytes."""
+    """A dump or append-only file in the data directory; size in bytes.
+
+    `age` is for how many seconds nobody has written to it, by the host's own clock; None: not known.
+    """
 
     path: str
+    size: int
+    age: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What the file system under a data directory has, in bytes; `free` is what others than root may use."""
+
+    path: str
+    free: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A redis-server or redis-sentinel process. `unit` is its systemd unit, "" when started by hand."""
+    """A redis-server or redis-sentinel process. `unit` is its systemd unit, "" when started by hand.
+
+    `open_files` is how many files it may have open at most, `umask` its file mode creation mask, `age` the seconds for
+    which it ran when it was looked at; None: not known (EL7's kernel does not tell a umask).
+    """
 
     pid: int
     name: str  # redis-server, redis-sentinel, valkey-server ...
     unit: str
     sentinel: bool
+    open_files: int | None = None
+    umask: int | None = None
+    age: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """The machine and its kernel: settings by their path in /proc/sys or /sys, memory in bytes.
+
+    `refused` are the settings that the kernel did not take from us since it was booted. `selinux` is `enforcing`,
+    `permissive`, or "" where it is off; `semanage` whether its tool is there, `redis_ports` the TCP ports that were
+    added to those which its policy lets redis use; `labels` are the types of the files that redis writes, by path.
+    `disks` are those of the data directories of the packages.
+    """
+
+    settings: Mapping[str, str]
+    memory: int = 0
+    available: int = 0
+    refused: frozenset[str] = frozenset()
+    selinux: str = ""
+    semanage: bool = False
+    redis_ports: frozenset[int] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    disks: tuple[Disk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who listens on one of our ports."""
+    """Who listens on one of our ports, or which redis on another one."""
 
     port: int
     process: str
@@ -128,10 +171,15 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A directive of redis.conf that we set: to which value, and what the file had before (None: no line)."""
+    """A directive of redis.conf that we set: to which value, and what the file had before (None: no line).
+
+    `begun` is the run id of the redis that had begun without that value, where CONFIG GET does not show what it has: as
+    long as that one runs, it is pending.
+    """
 
     value: str
     shipped: str | None
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +187,10 @@ class Claim:
     """/var/lib/redis-sentinel-operator/state.json: who owns the host.
 
     `owner` is `<uid of kube-system>/<namespace>/<name>`; `first_master` the address of the master that the bootstrap
-    began with ("" where there was none); `keys` the directives of redis.conf that we set, by canonical name.
+    began with ("" where there was none); `keys` the directives of redis.conf that we set, by canonical name; `notes`
+    what could not be found out again: `redisUnit`, `redisFile`, `sentinelUnit` and `sentinelFile`, a person's own that
+    the servers were seen to run with, and `rewritten`, the file that redis was seen to rewrite. `operation` is the
+    procedure that changes something there for a while, or did and was not through.
     """
 
     owner: str
@@ -147,15 +198,18 @@ class Claim:
     first_master: str = ""
     lease_epoch: int = 0
     keys: Mapping[str, KeyRecord] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLink:
-    """A replica as its master's ROLE shows it."""
+    """A replica as its master's ROLE shows it; `lag` is INFO's: seconds since it acknowledged anything."""
 
     address: str
     port: int
     offset: int
+    lag: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +233,14 @@ class RedisFacts:
     master_address: str = ""  # of a replica
     master_port: int = 0
     link: str = ""  # master_link_status: up | down
+    link_down: int = 0  # of a link that is down: seconds since; where it never was up since 1970 (3.2, 5.0) or -1 (6.2)
     syncing: bool = False
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
     used_memory: int = 0  # bytes
     aof_at_work: bool = False  # the append-only file is being rewritten, or is about to be
     aof_ok: bool = True  # its last rewrite succeeded
+    saved_ok: bool = True  # its last dump (BGSAVE) could be written
+    aof_written_ok: bool = True  # its last write to the append-only file succeeded
     server: str = "redis"  # or valkey
     server_version: str = ""  # "" where it is `version`
 
@@ -197,7 +254,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaView:
-    """A replica as a sentinel sees it (SENTINEL SLAVES)."""
+    """A replica as a sentinel sees it (SENTINEL SLAVES); `unlinked_for` in milliseconds, 0 while its link is up."""
 
     address: str
     port: int
@@ -206,6 +263,7 @@ class ReplicaView:
     priority: int
     offset: int
     master_address: str = ""
+    unlinked_for: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +282,8 @@ class SentinelView:
 
     `address`/`port` is its vote: GET-MASTER-ADDR-BY-NAME. `told_address` is what SENTINEL MASTER shows: the *old*
     master during a failover at the leader, together with the new `config_epoch` (sentinel.c 3.2.6 prints ri->addr).
-    Times in milliseconds. `quorum_ok` is CKQUORUM's answer, None when not asked.
+    Times in milliseconds; `down_for` since it calls the master down by itself. `quorum_ok` is CKQUORUM's answer, None
+    when not asked.
     """
 
     address: str
@@ -241,6 +300,7 @@ class SentinelView:
     replicas: tuple[ReplicaView, ...] = ()
     peers: tuple[PeerView, ...] = ()
     quorum_ok: bool | None = None
+    down_for: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +315,34 @@ class SentinelFacts:
     view: SentinelView | None
     config_file: str = ""
     my_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A server of another host that a host could not connect to; `why` is a phrase."""
+
+    address: str
+    port: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyFacts:
+    """What a host says when it is asked at length, which is seldom done.
+
+    `ahead` are the bounds of how many seconds its clock is before the operator's. `listens` are those of our ports that
+    were open on the host itself at that time. `restart` is Restart= of its redis unit, `free` what is free where the
+    data lies, in bytes (None: not known). `ports` are those that SELinux lets redis use, None where it is off or nobody
+    tells. `sentinels` are the first eight digits of the id and the address of each that is connected to a master.
+    """
+
+    ahead: tuple[float, float]
+    listens: frozenset[int] = frozenset()
+    unreached: tuple[Unreached, ...] = ()
+    restart: str = ""
+    free: int | None = None
+    ports: frozenset[int] | None = None
+    sentinels: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +368,8 @@ class HostFacts:
     redis: Fact[RedisFacts | Denied | None]
     sentinel: Fact[SentinelFacts | Denied | None]
     leftovers: Fact[tuple[str, ...]] = Known(())
+    machine: Fact[MachineFacts] = Unknown("it was not read")
+    survey: Fact[SurveyFacts] = Unknown("it was not asked yet")
 
 
 @dataclass(frozen=True, slots=True)

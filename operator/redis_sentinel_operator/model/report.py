@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.step import Plan, Refusal, Step
@@ -38,11 +39,26 @@ class Report:
     refusal: Refusal | None = None
 
 
+def before_a_switch(report: Report | None) -> Report | None:
+    """Return the report as it counts once the master has changed: nothing is called well until all was read anew."""
+    if report is None:
+        return None
+    waiting = ("the master has changed just now, and all hosts are read anew", *report.plan.waiting)
+    return replace(report, plan=replace(report.plan, waiting=waiting))
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the loop does next: the sentence is logged and published, the next pass is in `requeue_after` seconds."""
+    """What the loop does next: the sentence is logged and published, the next pass is in `requeue_after` seconds.
+
+    `failed`: a step of this pass did. `away` are the hosts of a living cluster whose redis does not answer: each is
+    looked for until it is back. In `retry_in` seconds at the latest what failed on one host is due again.
+    """
 
     sentence: str
     requeue_after: float
     changed: bool = False
     halted: bool = False
+    failed: bool = False
+    away: frozenset[str] = frozenset()
+    retry_in: float = math.inf

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule, KeyRecord
+from redis_sentinel_operator.model.operation import OperationAction
 from redis_sentinel_operator.model.secret import Secret
 
 
@@ -24,7 +25,10 @@ class Need(StrEnum):
     """What must be true right before a step; checked again by the pass before each step."""
 
     CLAIM = "claim"  # the host is claimed by us (every step but the claim itself)
+    SERVING = "serving"  # a master is Confirmed and no sentinel runs a failover, though they may call it down
     CONFIRMED = "confirmed"  # a master is Confirmed and no failover or o_down anywhere
+    SUPERSEDED = "superseded"  # confirmed is another; this one, a master too, started after that and nobody names it
+    UNDONE = "undone"  # a person's file made the master a replica, and no sentinel can promote another
     CALM = "calm"  # the full gate: all sentinels agree, quorum, no flags, settled, links up
 
 
@@ -48,6 +52,22 @@ class RememberKeys:
     """Write into state.json which directives of redis.conf are ours and what they were before: all of them."""
 
     keys: Mapping[str, KeyRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class RememberNotes:
+    """Write into state.json what was seen of the host and cannot be seen again later: all of it."""
+
+    notes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProveRewrite:
+    """CONFIG REWRITE once, and note that redis could: it is how sentinels make a new role outlive a restart."""
+
+    path: str
+    port: int
+    notes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +101,7 @@ class LockPackage:
 
 @dataclass(frozen=True, slots=True)
 class EditConf:
-    """Set directives of redis.conf one by one, the rest of the file stays; a value is written quoted as needed.
+    """Set directives of a file one by one, the rest of it stays; a value is written quoted as needed.
 
     `remove` are directives whose lines go. Mode 0640, owner redis:root, replaced atomically. `text` is the edited file
     as a whole, `base_sha256` the digest of the one it was made from: where the file is another by now, nothing is done.
@@ -120,6 +140,33 @@ class WriteDropIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SetKernel:
+    """Write a file of ours that sets the kernel at each boot, and set it now; what it refuses is noted until then.
+
+    `now` are values by their path in /proc/sys or /sys.
+    """
+
+    path: str
+    text: str
+    now: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """Give a file another SELinux type, by a rule of the local policy so that it keeps it."""
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllowPorts:
+    """Give TCP ports the SELinux type that lets redis and sentinel use them, by rules of the local policy."""
+
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartUnit:
     """systemctl start --no-block, then prove it by PING on the port; `log` is the file that says why it does not.
 
@@ -134,10 +181,17 @@ class StartUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class EnableUnit:
-    """systemctl enable, nothing started."""
+class StopUnit:
+    """systemctl stop."""
 
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnableUnits:
+    """systemctl enable of all at once, as systemd reads everything anew after each; nothing is started."""
+
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,29 +238,65 @@ class ConfigSet:
 
 @dataclass(frozen=True, slots=True)
 class SentinelSet:
-    """SENTINEL SET of our master on one sentinel, proved by SENTINEL MASTER."""
+    """SENTINEL SET of our master on one sentinel, proved by SENTINEL MASTER: `auth-pass` by its flags there."""
 
     master_name: str
-    values: Mapping[str, str]
+    values: Mapping[str, str | Secret]
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeReplica:
+    """SLAVEOF on a running redis, with its role in the file and its clients sent away, in one transaction.
+
+    It is done only as long as what it was planned on still holds: the redis is the same process (`run_id`) in the role
+    it `was` in, and the sentinels confirm the master at `address` at that config epoch.
+    """
+
+    address: str
+    port: int
+    config_epoch: int
+    run_id: str
+    was: Literal["master", "slave"]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreMaster:
+    """SLAVEOF NO ONE on the redis that all sentinels name, with its role in the file, in one transaction.
+
+    It is done only as long as what it was planned on still holds: the redis is the same process (`run_id`), all
+    sentinels name it at that config epoch, and none of them can promote another.
+    """
+
+    config_epoch: int
+    run_id: str
 
 
 Action: TypeAlias = (
     TakeClaim
     | ReleaseClaim
     | RememberKeys
+    | RememberNotes
+    | ProveRewrite
     | InstallPackage
     | LockPackage
     | EditConf
     | WriteSentinelConf
     | WriteDropIn
+    | SetKernel
+    | LabelFile
+    | AllowPorts
     | StartUnit
-    | EnableUnit
+    | StopUnit
+    | EnableUnits
     | EditFirewalld
     | FillChain
     | SaveChain
     | ConfigSet
     | SentinelSet
+    | MakeReplica
+    | RestoreMaster
+    | OperationAction
 )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A majority of the spec's sentinels votes for it at the highest config epoch and ROLE there says master."""
+    """A majority of the spec's sentinels votes for it at the highest config epoch and ROLE there says master.
+
+    `replicas` is how many are online by that ROLE; it does not make it another master.
+    """
 
     host: str
     address: str
     port: int
     config_epoch: int
+    replicas: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +97,7 @@ class Verdict:
     credentials: Finding = Finding(None, "NotReadYet", "")
     preflight: Finding = Finding(None, "NotReadYet", "")
     resumes: BootstrapRecord | None = None  # our bootstrap of which only the claims tell: status is to have it again
+    undone: str = ""  # how somebody undid the last failover, while the sentinels have not settled it yet
+    restores: str = ""  # the master of then, where it may be made the master again that all sentinels name
     situation_reason: str = ""  # of the message table, where the situation stalls: ForeignData, MasterNameDiffers
+    master_for: float = 0.0  # seconds for which the confirmed master was it at least when the reading began

@@ -47,6 +47,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
     },
     "what is supported": {
         "spec.management": "Paused",
+        "spec.endpoints": {"enabled": False},
         "spec.masterName": "mymaster",
         "spec.ssh": {"secretRef": {"name": "k"}, "user": "admin", "port": 2222, "sudo": True, "resp": "Direct"},
         "spec.hosts[1].ssh": {"user": "root", "secretRef": {"name": "k"}},
@@ -77,7 +78,6 @@ def test_what_is_unset_default_or_supported_passes(changes: dict[str, object]) -
 LATER: list[tuple[str, object, str]] = [
     ("spec.redis.port", 7000, "7000 is not supported yet; set it to 6379, or remove it"),
     ("spec.sentinel.port", 27000, "27000 is not supported yet; set it to 26379, or remove it"),
-    ("spec.endpoints.enabled", False, "false is not supported yet; set it to true, or remove it"),
     ("spec.updateStrategy", "Supervised", "Supervised is not supported yet; set it to Automatic, or remove it"),
     ("spec.recovery", "Automatic", "Automatic is not supported yet; set it to Manual, or remove it"),
     ("spec.deletionPolicy", "Stop", "Stop is not supported yet; set it to Retain, or remove it"),

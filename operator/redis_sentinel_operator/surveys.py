@@ -1,0 +1,54 @@
+"""When the hosts are asked at length: when passes have come to rest, at first and after changes, and now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import Fact, Known, SurveyFacts
+from redis_sentinel_operator.observe import survey
+from redis_sentinel_operator.settings import Settings
+
+_SOON = 30.0  # seconds until what is not as it should be is looked at again
+
+
+class Surveys:
+    """The last survey of the hosts, and the one that is due."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.facts: Mapping[str, Fact[SurveyFacts]] = {}
+        self._settings = settings
+        self._due = asyncio.Event()
+        self._changed = True
+        self._members: frozenset[tuple[str, str]] = frozenset()
+
+    def passed(self, desired: Desired, *, changed: bool) -> None:
+        """Note a pass: the first that changes nothing after one that did, or with other members, makes a survey due."""
+        members = frozenset((host.name, host.address) for host in desired.hosts)
+        self._changed |= changed or members != self._members
+        self._members = members
+        if self._changed and not changed:
+            self._changed = False
+            self._due.set()
+
+    async def run(
+        self, now: Callable[[], tuple[Desired | None, Mapping[str, HostLink]]], wake: Callable[[str], None]
+    ) -> None:
+        """Ask until cancelled, and wake the loop each time."""
+        await self._due.wait()
+        while True:
+            self._due.clear()
+            desired, links = now()
+            if desired is not None:
+                self.facts = await survey.read(desired, links, self._settings)
+                wake("the hosts were asked at length")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._due.wait()
+
+    def _pause(self) -> float:
+        whole = all(isinstance(fact, Known) and not fact.value.unreached for fact in self.facts.values())
+        return self._settings.survey_every if whole else min(_SOON, self._settings.survey_every)
