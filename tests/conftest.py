@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 
 from lab.workers import Scheduler, longest_first
+from unit.examples import tried
 
 
 def pytest_configure() -> None:
-    """Say that the main thread has no event loop: looptime's plugin asks for one, which would make one that leaks."""
+    """Say that the main thread has no event loop: looptime's plugin asks for one, which would make one that leaks.
+
+    An example of hypothesis may take its time: 200 ms are the machine's business and no property of the code.
+    """
     asyncio.set_event_loop(None)
+    hypothesis.settings.register_profile("untimed", deadline=None, max_examples=tried(100))
+    hypothesis.settings.load_profile("untimed")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:

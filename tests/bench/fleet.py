@@ -5,6 +5,7 @@ The resources are Paused: everything is read, judged, followed and published, an
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 
 from bench.figures import Figure, times_slower
 from bench.simulated import PORT, Fleet, address
-from e2e.rig import Rig, condition
+from e2e.rig import PLURAL, Rig, condition
 from lab.controlplane import ControlPlane
 from lab.labs import Lab
 from lab.machine import LabError
@@ -45,11 +46,13 @@ def fleet(lab: Lab, cp: ControlPlane, work: Path) -> list[Figure]:
     rig.operator.start()
     rig.wait_healthy()
     rig.forget()  # the originals run on, and nothing is asked of them twice
+    for host in lab:  # their copies are many clusters', and a claim names one
+        host.run("rm /var/lib/redis-sentinel-operator/state.json")
     with _simulation(lab, work) as host_key:
         small, large = (_cost(rig, count, host_key) for count in (SMALL, LARGE))
     return [
-        times_slower("fleet_cpu_seconds_per_host_and_hour", large.cpu, small.cpu, GOAL, "s"),
-        times_slower("fleet_memory_per_host", large.memory, small.memory, GOAL, "MiB"),
+        times_slower("fleet_cost_per_host_cpu", large.cpu, small.cpu, GOAL, "s/h"),
+        times_slower("fleet_cost_per_host_memory", large.memory, small.memory, GOAL, "MiB"),
     ]
 
 
@@ -58,9 +61,10 @@ def _cost(rig: Rig, count: int, host_key: str) -> Cost:
     rig.operator.start()
     base = _memory(rig.operator.pid)
     rig.namespace(NAMESPACE)
-    for cluster in range(count):
-        rig.cp.apply(_documents(rig, cluster, host_key))
-    rig.operator.wait_until(lambda: _all_read(rig, count), f"{count} clusters to be read", 600)
+    for first in range(0, count, SMALL):
+        clusters = range(first, min(first + SMALL, count))
+        rig.cp.apply([each for cluster in clusters for each in _documents(rig, cluster, host_key)])
+    rig.operator.wait_until(lambda: _all_read(rig, count), f"{count} clusters to be read", 600, every=2.0)
     time.sleep(5)  # what the start stirred up
     hosts = 4 * count
     before = _cpu(rig.operator.pid)
@@ -85,7 +89,9 @@ def _documents(rig: Rig, cluster: int, host_key: str) -> list[dict[str, Any]]:
 
 
 def _all_read(rig: Rig, count: int) -> bool:
-    resources = rig.cp.get("rsc", "-n", NAMESPACE)["items"]
+    """Whether all are told to be ready; by a bare request, as kubectl would take the operator's CPU away."""
+    path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{NAMESPACE}/{PLURAL}"
+    resources = json.loads(rig.cp.raw(path) or b'{"items": []}')["items"]
     ready = [each for each in resources if condition(each.get("status", {}), "Ready").get("status") == "True"]
     return len(ready) == count
 

@@ -35,6 +35,7 @@ class Others:
         inventory = self._file("inventory.json", json.dumps({"all": {"hosts": hosts, "vars": common}}))
         environment = {
             "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_NO_TARGET_SYSLOG": "1",  # it would write what it is given, the password too, into the journal
             "ANSIBLE_HOME": str(self.work / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "ANSIBLE_NOCOLOR": "1",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 
 import pytest
+from redis.exceptions import RedisError
 
-from e2e.rig import Rig, is_healthy
+from e2e.rig import Rig
 from lab import labs
 from lab.controlplane import ControlPlane
 from lab.machine import LabError
@@ -28,7 +30,8 @@ def rig() -> Iterator[Rig]:
 
 @pytest.fixture
 def bare(rig: Rig) -> Rig:
-    """Four bare hosts, no resource, no operator."""
+    """Four bare hosts, no resource, no operator. Whatever a test makes of them is no other test's cluster."""
+    rig.spoiled = "made by a test that began with bare hosts"
     rig.forget()
     rig.reset()
     return rig
@@ -36,18 +39,41 @@ def bare(rig: Rig) -> Rig:
 
 @pytest.fixture
 def seed(rig: Rig) -> Rig:
-    """The seed's cluster, installed by the operator and healthy; what an earlier test left is used if it is whole."""
-    if not _is_whole(rig):
+    """The seed's cluster, installed by the operator, as declared and healthy.
+
+    The one of an earlier test is used where that test passed and left all as it was.
+    """
+    why = _why_anew(rig)
+    if why:
+        sys.stdout.write(f"The seed's cluster is made anew: {why}\n")
         rig.forget()
         rig.reset()
         rig.declare()
         rig.operator.start()
+        rig.spoiled = ""
     rig.wait_healthy()
+    rig.operator.wait_until(rig.operator.has_passed, "a pass of this run of the operator", 60)
     return rig
 
 
-def _is_whole(rig: Rig) -> bool:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a failed test left on hosts and in sentinels nobody knows: the next one begins with bare hosts."""
+    report = yield
+    rig = getattr(item, "funcargs", {}).get("rig")
+    if report.failed and isinstance(rig, Rig):
+        rig.spoiled = f"left by {item.nodeid}, which failed"
+    return report
+
+
+def _why_anew(rig: Rig) -> str:
+    """Why the cluster that is there is not the seed's as the fixture makes it; "" when it is."""
+    if rig.spoiled:
+        return rig.spoiled
+    if not rig.operator.running:
+        rig.operator.start()
     try:
-        return rig.operator.running and is_healthy(rig.wait_healthy(45))
-    except LabError:
-        return False
+        rig.wait_healthy(60)
+        return ", ".join(rig.leftovers())
+    except (LabError, RedisError) as error:
+        return str(error).partition("\n")[0]

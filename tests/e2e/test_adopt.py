@@ -19,7 +19,7 @@ def manage(rig: Rig, how: str) -> None:
 @pytest.mark.timeout(300)
 def test_a_cluster_made_by_hand_is_shown_followed_and_adopted(bare: Rig) -> None:
     make_by_hand(bare.lab, password=bare.password)
-    before = pids(bare)
+    before, audited = pids(bare), len(bare.operator.audit())
     with untouched(*bare.lab.hosts):
         bare.declare(management="Observe")
         bare.operator.start()
@@ -28,8 +28,20 @@ def test_a_cluster_made_by_hand_is_shown_followed_and_adopted(bare: Rig) -> None
         assert (status["ready"], status["replicas"], status["sentinels"]) == ("4/4", "3/3", "3/3")
         assert {item["host"] for item in status["plan"]} == {host.name for host in bare.lab}
         assert all(item["what"] and item["why"] for item in status["plan"])
+        for host in bare.lab:
+            assert {"claim the host for this resource", "let redis rewrite /etc/redis.conf (CONFIG REWRITE)"} <= {
+                item["what"] for item in status["plan"] if item["host"] == host.name
+            }
         assert {item["impact"] for item in status["plan"]} <= {"None", "Reload"}, "adoption restarts nothing"
-    assert not bare.operator.audit()
+    assert not bare.operator.audit()[audited:]
+
+    with bare.sentinel("redis_slave03") as sentinel:
+        sentinel.execute_command("SENTINEL", "SET", "redis-cluster", "down-after-milliseconds", "7000")
+    shown = {"key": "sentinel down-after-milliseconds", "want": "5000", "have": "7000", "pendingRestart": False}
+    bare.wait(lambda s: shown in s["hosts"][3].get("config", []), "what somebody set shown as drift", 20)
+    why = "+set from the sentinel on redis_slave03"  # and not the next look, which comes in any case
+    told = "a pass that it woke"
+    bare.operator.wait_until(lambda: any(line.get("woken_by") == why for line in bare.operator.lines()), told, 20)
 
     with bare.sentinel("redis_slave02") as sentinel:
         sentinel.execute_command("SENTINEL", "FAILOVER", "redis-cluster")
@@ -45,7 +57,7 @@ def test_a_cluster_made_by_hand_is_shown_followed_and_adopted(bare: Rig) -> None
     assert "plan" not in status
     assert pids(bare) == before, "no redis and no sentinel was restarted"
     assert bare.master_by_role() == [master(status)]
-    assert not [line for line in bare.operator.audit() if "start" in line["what"].split()[0]]
+    assert not [line for line in bare.operator.audit()[audited:] if "start" in line["what"].split()[0]]
 
 
 @pytest.mark.timeout(120)

@@ -50,6 +50,7 @@ def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -
 def test_a_master_that_hangs_is_followed_by_one_switch(seed: Rig) -> None:
     old = master(seed.status())
     known = len(seed.status().get("failovers", []))
+    seed.before_a_silence()
     with commands_seen(seed.lab) as seen, hang_redis(seed.lab[old]):
         began = time.time()
         seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
@@ -85,20 +86,20 @@ def test_a_master_that_died_is_not_started_before_its_successor_is_there(seed: R
 
 
 @pytest.mark.timeout(240)
-def test_drift_mended_after_a_failover_leaves_the_role_lines(seed: Rig) -> None:
-    roles = {host.name: _role_lines(host) for host in seed.lab}
+def test_drift_mended_after_a_failover_leaves_therole_lines(seed: Rig) -> None:
+    roles = {host.name: role_lines(host) for host in seed.lab}
     for host in seed.lab:
         host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
     seed.wait(lambda _: all(_directive(host, "repl-timeout") == "60" for host in seed.lab), "repl-timeout mended", 90)
     seed.wait_healthy()
-    assert {host.name: _role_lines(host) for host in seed.lab} == roles
+    assert {host.name: role_lines(host) for host in seed.lab} == roles
 
 
 def _directive(host: Host, name: str) -> str:
     return host.run(f"awk '$1 == \"{name}\" {{print $2}}' /etc/redis.conf").stdout.strip().strip('"')
 
 
-def _role_lines(host: Host) -> str:
+def role_lines(host: Host) -> str:
     return host.run("grep -hE '^(slaveof|replicaof|sentinel )' /etc/redis.conf /etc/redis-sentinel.conf || true").stdout
 
 

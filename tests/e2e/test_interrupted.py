@@ -5,24 +5,37 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from e2e.rig import FAST_RESYNC, NAME, Rig, Status, is_healthy, master
 from e2e.test_failover import kill
+from e2e.test_outage import fail_over, settled
 from lab.observe import commands_seen
 from lab.operator import OperatorProcess
 from lab.seed import NAMESPACE
 
 # A Lease that is free again soon after its holder was killed: else every restart of these tests waits 15 s.
 SHORT_LEASE = {"RSO_LEASE_DURATION": "2", "RSO_LEASE_RENEW_DEADLINE": "1.5", "RSO_LEASE_RETRY": "0.3"}
+STEPS = 53  # of the install of the seed's cluster, those of all hosts together
 
 
-def accident(rig: Rig, kind: str, at: str, steps: Path, name: str = "dying") -> OperatorProcess:
+def accident(
+    rig: Rig,
+    kind: str,
+    at: str,
+    steps: Path,
+    name: str = "dying",
+    *,
+    before: str = "",
+    settings: Mapping[str, str] | None = None,
+) -> OperatorProcess:
     """An operator with an accident; not started yet."""
-    extra = {"E2E_ACCIDENT": kind, "E2E_AT": at, "E2E_STEPS": str(steps)}
-    return OperatorProcess(rig.cp, name, FAST_RESYNC | SHORT_LEASE | extra)
+    extra = {"E2E_ACCIDENT": kind, "E2E_AT": at, "E2E_STEPS": str(steps), "E2E_BEFORE": before}
+    extra |= {"RSO_STEP_PATIENCE": "300"}  # a step that is held keeps its pass, however long
+    return OperatorProcess(rig.cp, name, {**FAST_RESYNC, **SHORT_LEASE, **extra, **(settings or {})})
 
 
 @pytest.mark.timeout(600)
@@ -61,24 +74,28 @@ def test_killed_and_robbed_of_its_status_in_the_middle_of_the_install(bare: Rig,
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_killed_after_any_one_step_of_the_install(bare: Rig, tmp_path: Path) -> None:
+@pytest.mark.timeout(360)
+@pytest.mark.parametrize("number", range(1, STEPS + 1))
+def test_killed_after_any_one_step_of_the_install(bare: Rig, tmp_path: Path, number: int) -> None:
     """As many installs as the plan has steps; the operator is killed after one of them, each time another."""
-    steps = tmp_path / "all"
+    steps = tmp_path / "steps"
     bare.declare()
-    with accident(bare, "kill", "10000", steps) as counting:
-        counting.start("e2e.dying")
-        bare.wait_healthy()
-    total = len(steps.read_text().splitlines())
-    assert total > 30
-    for number in range(1, total + 1):
-        bare.forget()
-        bare.reset()
-        bare.declare()
-        dying = accident(bare, "kill", str(number), tmp_path / str(number))
-        dying.start("e2e.dying")
-        dying.wait_until_ended(60)
-        _is_the_seed(bare)
+    dying = accident(bare, "kill", str(number), steps)
+    dying.start("e2e.dying")
+    dying.wait_until_ended(120)
+    assert len(steps.read_text().splitlines()) == number
+    _is_the_seed(bare)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(360)
+def test_the_install_has_no_more_steps_than_those(bare: Rig, tmp_path: Path) -> None:
+    steps = tmp_path / "steps"
+    bare.declare()
+    with accident(bare, "kill", "10000", steps) as whole:
+        whole.start("e2e.dying")
+        bare.wait_healthy(240)
+    assert len(steps.read_text().splitlines()) == STEPS
 
 
 def _restart_until_healthy(rig: Rig, dying: OperatorProcess, module: str, steps: Path) -> int:
@@ -98,7 +115,7 @@ def _restart_until_healthy(rig: Rig, dying: OperatorProcess, module: str, steps:
 
 def _is_the_seed(rig: Rig) -> None:
     rig.operator.start()
-    status = rig.wait_healthy()
+    status = rig.wait_healthy(180)
     assert master(status) == "redis_master01"
     assert rig.master_by_role() == ["redis_master01"]
     rig.operator.kill()
@@ -131,6 +148,27 @@ def test_away_during_a_failover(seed: Rig) -> None:
     assert seed.master_by_role() == [master(status)]
 
 
+@pytest.mark.timeout(240)
+def test_killed_right_after_it_told_of_a_switch_that_it_had_only_read(seed: Rig, tmp_path: Path) -> None:
+    """No sentinel says anything any more when it comes: the entry stands in the same document as the new master."""
+    old, known = master(seed.status()), seed.status().get("failovers", [])
+    seed.operator.stop()
+    new = fail_over(seed, old)
+    settled(seed, new)
+    dying = accident(seed, "kill", f"master {seed.lab[old].address}", tmp_path / "steps")
+    dying.start("e2e.dying")
+    dying.wait_until_ended(60)
+    status = seed.status()
+    *before, entry = status["failovers"]
+    assert (master(status), before[-9:]) == (new, known[-9:])
+    assert (entry["from"], entry["to"], entry["cause"], entry["result"]) == (old, new, "Unknown", "Succeeded")
+    assert (entry["at"], entry["configEpoch"]) == (entry["published"], status["master"]["configEpoch"])
+    assert "found by reading" in entry["message"]
+    seed.operator.start()
+    status = seed.wait(lambda s: all_well(seed, s), "all well", 120)
+    assert status["failovers"][-1] == entry
+
+
 @pytest.mark.timeout(300)
 def test_frozen_in_the_middle_of_a_pass_and_resumed_after_a_failover(seed: Rig, tmp_path: Path) -> None:
     """Its first act is to read again: what it had planned before is not done on what it knew before."""
@@ -144,7 +182,7 @@ def test_frozen_in_the_middle_of_a_pass_and_resumed_after_a_failover(seed: Rig, 
     frozen = accident(seed, "freeze", "1", steps, "frozen")
     frozen.start("e2e.dying")
     try:
-        frozen.wait_until(lambda: steps.exists() and _is_stopped(frozen.pid), "the freeze", 60)
+        frozen.wait_until(lambda: steps.exists() and is_stopped(frozen.pid), "the freeze", 60)
         began = time.monotonic()
         with commands_seen(seed.lab) as seen:
             kill(seed.lab[old])
@@ -177,7 +215,8 @@ def _passed(process: OperatorProcess, since: int) -> bool:
     return any("woken_by" in line for line in process.lines()[since:])
 
 
-def _is_stopped(pid: int) -> bool:
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 

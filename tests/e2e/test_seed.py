@@ -11,7 +11,7 @@ from lab.observe import untouched
 
 CONDITIONS = (
     "Ready", "MasterConfirmed", "QuorumHealthy", "ReplicationHealthy", "HostsReachable", "HostsClaimed", "ConfigInSync",
-    "CredentialsInSync", "PreflightPassed",
+    "CredentialsInSync", "PreflightPassed", "EndpointsInSync",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.base import root_trees
-from lab.binaries import CONTROL_PLANE, NODE, build_binaries
+from lab.binaries import CONTROL_PLANE, NODE, PROXY, build_binaries
 from lab.console import Console
 from lab.families import FAMILIES
 from lab.golang import drop_build_files
@@ -21,6 +21,7 @@ def build_all(console: Console) -> None:
         root_trees(family, console)
         repository(family, console)
     iptables_services(console)
+    build_binaries(PROXY, console)
     build_control_plane(console, with_node=True)
     console.say("all that labs are made of is there")
 

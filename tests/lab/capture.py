@@ -137,7 +137,7 @@ class Seen:
         command = [find("nsenter"), "-t", str(leader.pid), "-n", "--", find("tcpdump"), "-i", "any", "-y", "LINUX_SLL"]
         command += ["-n", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-Z", "root", "-w", str(dump), wanted]
         tcpdump = spawn(command, dump.with_suffix(".log"))
-        tap = _Tap(host, leader, dump, tcpdump, OwnerWatch(leader.pid, self._ports))
+        tap = _Tap(host, leader, dump, tcpdump, OwnerWatch(leader.pid, self._ports, host.lab.client_address))
         if not wait_until(lambda: dump.exists() and dump.stat().st_size >= 24, 10.0):
             raise LabError(f"tcpdump does not start on {host.name}: {dump.with_suffix('.log').read_text()}")
         tap.mark()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -33,10 +34,10 @@ class ClusterNetwork:
         """The address of the Service `kubernetes`: the first of the range, as kube-apiserver chooses it."""
         return str(IPv4Network(self.services)[1])
 
-    @property
-    def service_ranges(self) -> str:
-        """As kube-apiserver wants it."""
-        return f"{self.services},{self.services_v6}"
+    def service_ranges(self, families: Sequence[str]) -> str:
+        """As kube-apiserver wants it, for these families."""
+        ranges = {"IPv4": self.services, "IPv6": self.services_v6}
+        return ",".join(ranges[family] for family in families)
 
 
 def cluster_network(config: LabConfig) -> ClusterNetwork:
@@ -58,7 +59,7 @@ def bring_up(network: ClusterNetwork) -> None:
     Without the routes a service address would follow the default route, and something out there may well answer.
     Raises AddressTaken when the bridge or one of the ranges is there already.
     """
-    families = [("-4", network.services), *([("-6", network.services_v6)] if _ipv6() else [])]
+    families = [("-4", network.services), *([("-6", network.services_v6)] if ipv6() else [])]
     for family, cidr in families:
         if json.loads(run(["ip", family, "-json", "route", "show", "exact", cidr]) or "[]"):
             raise AddressTaken(f"this machine has a route to {cidr} already: does another lab use this subnet?")
@@ -85,5 +86,6 @@ def _exists(interface: str) -> bool:
     return Path("/sys/class/net", interface).exists()
 
 
-def _ipv6() -> bool:
+def ipv6() -> bool:
+    """Whether this machine has IPv6."""
     return _IPV6_OFF.exists() and _IPV6_OFF.read_text().strip() == "0"

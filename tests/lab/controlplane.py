@@ -15,7 +15,8 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -59,10 +60,16 @@ class KubectlError(LabError):
 
 
 class ControlPlane:
-    """The control plane of the lab `config`. Start and stop it, or use one that another process started."""
+    """The control plane of the lab `config`. Start and stop it, or use one that another process started.
 
-    def __init__(self, config: LabConfig, console: Console | None = None) -> None:
+    `families` are those that it has service addresses of.
+    """
+
+    def __init__(
+        self, config: LabConfig, console: Console | None = None, families: Sequence[str] = ("IPv4", "IPv6")
+    ) -> None:
         self.config = config
+        self._families = families
         self.console = console or default_console()
         self.network = clusternet.cluster_network(config)
         self.directory = STATE / config.name
@@ -128,6 +135,17 @@ class ControlPlane:
             raise
         if keep:
             self._unclaim()
+
+    @contextmanager
+    def without_api_server(self) -> Iterator[None]:
+        """The API server is away: nobody listens. At the end another process of it serves what was stored."""
+        self.daemons.stop("kube-apiserver")
+        try:
+            yield
+        finally:
+            command = binary("kube-apiserver", self.console)
+            self.daemons.start("kube-apiserver", [command, *self._apiserver_flags()])
+            self.wait_until(self._ready, "the API server to be ready again", "kube-apiserver")
 
     def stop(self) -> None:
         """End every process and remove data, interfaces and routes. Quiet when nothing is up."""
@@ -239,6 +257,7 @@ class ControlPlane:
             ("admin", "admin", "system:masters"),
             ("controllers", "system:kube-controller-manager", ""),
             ("scheduler", "system:kube-scheduler", ""),
+            ("proxy", "system:kube-proxy", ""),
             ("kubelet", f"system:node:{self.node_name}", "system:nodes"),
         ):
             token = secrets.token_hex(24)
@@ -285,7 +304,7 @@ class ControlPlane:
             f"--kubelet-client-key={certs / 'kubelet-client.key'}",
             f"--kubelet-certificate-authority={certs / 'ca.crt'}",
             "--kubelet-preferred-address-types=InternalIP",
-            f"--service-cluster-ip-range={self.network.service_ranges}",
+            f"--service-cluster-ip-range={self.network.service_ranges(self._families)}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={certs / 'sa.pub'}",
             f"--service-account-signing-key-file={certs / 'sa.key'}",

@@ -48,6 +48,20 @@ def partition(left: Host | tuple[Host, ...], right: Host | tuple[Host, ...]) -> 
         run(["nft", "-f", "-"], text=f"flush chain bridge {name} {chain}\ndelete chain bridge {name} {chain}\n")
 
 
+@contextmanager
+def cut_off_from_here(host: Host) -> Iterator[None]:
+    """This machine's own address does not reach the host: the operator does not, its peers and the tests' client do."""
+    name, chain, here = table(host.lab), f"h{host.address.rpartition('.')[2]}", host.lab.bridge_address
+    run(["nft", "-f", "-"], text=(
+        f"table bridge {name} {{\nchain {chain} {{\ntype filter hook output priority 0; policy accept;\n"
+        f'oifname "{host.interface}" ip saddr {here} drop\n}}\n}}\n'
+    ))  # fmt: skip
+    try:
+        yield
+    finally:
+        run(["nft", "-f", "-"], text=f"flush chain bridge {name} {chain}\ndelete chain bridge {name} {chain}\n")
+
+
 def _interfaces(hosts: tuple[Host, ...]) -> str:
     """The hosts' cables as an nft set."""
     return "{ " + ", ".join(f'"{host.interface}"' for host in hosts) + " }"

@@ -65,6 +65,10 @@ class LabConfig:
         """A second address of this machine in the lab, for the tests' own clients: captures tell the two apart."""
         return str(self.subnet[2])
 
+    def ipv6(self, number: int) -> str:
+        """An IPv6 address of the lab's network, for a test that gives its hosts some: of a subnet that is its own."""
+        return f"fd00:97:0:{self.subnet.network_address.packed[2]:x}::{number:x}"
+
     @property
     def state(self) -> Path:
         """What the lab knows of itself, for `lab status` and `lab shell` of another process; gone with the lab."""

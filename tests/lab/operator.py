@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from lab.controlplane import ControlPlane
 from lab.machine import LabError
@@ -23,12 +24,14 @@ NAMES = ("operator", "second", "dying", "frozen")  # each has a port of its own
 class OperatorProcess:
     """One run after another of the operator with the rights of deploy/; the log of all runs is one file of JSON lines.
 
-    It is one of the control plane's daemons, so it ends with the lab in every case. `name` is one of NAMES.
+    What is asked of the log is what was written since this object was made: another test's runs may be in the file. It
+    is one of the control plane's daemons, so it ends with the lab in every case. `name` is one of NAMES.
     """
 
     def __init__(self, cp: ControlPlane, name: str = "operator", settings: dict[str, str] | None = None) -> None:
         self._daemons, self._name = cp.daemons, name
         self.log = cp.daemons.directory / f"{name}.log"
+        self._begin = self.log.stat().st_size if self.log.exists() else 0
         self.port = cp.config.api_port + 10 + NAMES.index(name)
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -64,6 +67,14 @@ class OperatorProcess:
             raise LabError(f"the operator is not running; its log ends:\n{self.tail()}")
         return pid
 
+    def has_passed(self) -> bool:
+        """Whether this run of it has ended a pass; until then status is what an earlier run stored."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                return b"\nrso_last_pass_timestamp_seconds{" in answer.read()
+        except OSError:  # it does not listen yet
+            return False
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         if self.running:
@@ -91,8 +102,8 @@ class OperatorProcess:
         os.kill(self.pid, signal.SIGCONT)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All log lines of all runs as data; a line that is no JSON is {"message": line}."""
-        return list(parsed(self.log.read_text(errors="replace"))) if self.log.exists() else []
+        """All log lines of its runs as data; a line that is no JSON is {"message": line}."""
+        return list(parsed(self._text()))
 
     def audit(self) -> list[dict[str, Any]]:
         """The audit lines: one for each change on a host."""
@@ -100,9 +111,16 @@ class OperatorProcess:
 
     def tail(self, count: int = 30) -> str:
         """The last lines of the log, for the message of a test that gave up."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:]) if self.log.exists() else ""
+        return "\n".join(self._text().splitlines()[-count:])
 
-    def wait_until(self, condition: Callable[[], Any], what: str, seconds: float) -> Any:
+    def _text(self) -> str:
+        if not self.log.exists():
+            return ""
+        with self.log.open(errors="replace") as log:
+            log.seek(self._begin)
+            return log.read()
+
+    def wait_until(self, condition: Callable[[], Any], what: str, seconds: float, every: float = 0.1) -> Any:
         """Wait until `condition()` is true and return it; raises LabError with the log's end when it is not in time."""
         deadline = time.monotonic() + seconds
         while True:
@@ -113,7 +131,7 @@ class OperatorProcess:
                 raise LabError(f"the operator ended while waiting for {what}:\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise LabError(f"{what} did not come within {seconds:.0f} s; the operator's log ends:\n{self.tail()}")
-            time.sleep(0.1)
+            time.sleep(every)
 
 
 def parsed(text: str) -> Iterator[dict[str, Any]]:

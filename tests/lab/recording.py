@@ -37,10 +37,8 @@ Answer = Any  # what JSON holds
 class Probe:
     """Asks one server again and again; `answer` is the last one, None when it does not answer."""
 
-    host: Host
-    port: int
+    connect: Callable[[], Resp]
     ask: Callable[[Resp], Answer]
-    password: str | None = None
     _last: tuple[float, Answer] = field(default=(0.0, None))
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -55,7 +53,7 @@ class Probe:
         link: Resp | None = None
         while not self._ended.wait(EVERY / 2):
             try:
-                link = link or Resp.to(self.host, self.port, password=self.password, timeout=STALE)
+                link = link or self.connect()
                 self._last = (time.monotonic(), self.ask(link))
             except ConnectionRefusedError:
                 link, self._last = None, (time.monotonic(), "stopped")
@@ -98,19 +96,17 @@ def ask_redis(link: Resp) -> Answer:
 class Recorder:
     """Frames of all servers of a cluster: [milliseconds, sentinels' answers, redis' answers] by host name."""
 
-    made: HandMade
+    sentinels: dict[str, Probe]
+    redises: dict[str, Probe]
     frames: list[list[Answer]] = field(default_factory=list)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Record inside the with-statement."""
-        made = self.made
-        sentinels = {host.name: Probe(host, 26379, ask_sentinel(made.name)) for host in made.sentinels}
-        redises = {host.name: Probe(host, 6379, ask_redis, made.password) for host in (made.master, *made.replicas)}
-        probes = [*sentinels.values(), *redises.values()]
+        probes = [*self.sentinels.values(), *self.redises.values()]
         ended = threading.Event()
         threads = [threading.Thread(target=probe.run) for probe in probes]
-        threads.append(threading.Thread(target=self._collect, args=(sentinels, redises, ended)))
+        threads.append(threading.Thread(target=self._collect, args=(ended,)))
         for thread in threads:
             thread.start()
         try:
@@ -124,17 +120,32 @@ class Recorder:
             for thread in threads:
                 thread.join()
 
-    def _collect(self, sentinels: dict[str, Probe], redises: dict[str, Probe], ended: threading.Event) -> None:
+    def _collect(self, ended: threading.Event) -> None:
         started = time.monotonic()
         while not ended.wait(EVERY):
             frame = [
-                {name: probe.answer for name, probe in sentinels.items()},
-                {name: probe.answer for name, probe in redises.items()},
+                {name: probe.answer for name, probe in self.sentinels.items()},
+                {name: probe.answer for name, probe in self.redises.items()},
             ]
             if not self.frames and any(None in answers.values() for answers in frame):
                 continue  # a capture begins when everybody has been heard
             if not self.frames or self.frames[-1][1:] != frame:
                 self.frames.append([round(1000 * (time.monotonic() - started)), *frame])
+
+
+def recorder(made: HandMade) -> Recorder:
+    """A recorder of a cluster made by hand."""
+
+    def redis(host: Host) -> Probe:
+        return Probe(lambda: Resp.to(host, 6379, password=made.password, timeout=STALE), ask_redis)
+
+    def sentinel(host: Host) -> Probe:
+        return Probe(lambda: Resp.to(host, 26379, timeout=STALE), ask_sentinel(made.name))
+
+    servers = (made.master, *made.replicas)
+    return Recorder(
+        {each.name: sentinel(each) for each in made.sentinels}, {each.name: redis(each) for each in servers}
+    )
 
 
 def masters(made: HandMade, live: tuple[Host, ...]) -> set[tuple[str, int]]:
@@ -206,8 +217,8 @@ def fail_over(made: HandMade, how: str, live_sentinels: int = 3) -> dict[str, An
     old = next(host for host in everybody if host.address == agreed(made, made.sentinels))
     spare = next((host for host in made.sentinels if host is not old), None) if live_sentinels == 2 else None
     live = tuple(host for host in made.sentinels if host is not spare)
-    recorder = Recorder(made)
-    with _one_sentinel_less(spare), recorder.running():
+    recording = recorder(made)
+    with _one_sentinel_less(spare), recording.running():
         time.sleep(1.0)  # frames of the calm before
         with _redis(how, old):
             if how == "asked":
@@ -226,7 +237,7 @@ def fail_over(made: HandMade, how: str, live_sentinels: int = 3) -> dict[str, An
         "sentinels": [host.name for host in made.sentinels],
         "old": old.address,
         "new": agreed(made, live),
-        "frames": recorder.frames,
+        "frames": recording.frames,
     }
 
 

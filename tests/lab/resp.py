@@ -49,6 +49,11 @@ class Resp:
         return cls._opened(_connect(host.address, port, host.lab.client_address, timeout), password)
 
     @classmethod
+    def at(cls, address: str, port: int = 6379, *, password: str | None = None, timeout: float = 5.0) -> Resp:
+        """Connect to an address of this network. Raises OSError, RespError (AUTH)."""
+        return cls._opened(socket.create_connection((address, port), timeout=timeout), password)
+
+    @classmethod
     def _opened(cls, link: socket.socket, password: str | None) -> Resp:
         connection = cls(link, link.makefile("rb"))
         if password is not None:

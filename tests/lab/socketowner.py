@@ -1,4 +1,7 @@
-"""Who opened a connection inside a host: asked at its first packet, while the process that opened it still holds it."""
+"""Who opened a connection inside a host: asked at its first packet, while the process that opened it still holds it.
+
+On a loaded machine a first packet may be missed, or its turn come too late: what stands is looked at now and then.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 from lab.machine import run
@@ -14,19 +18,19 @@ from lab.namespaces import in_network_of
 
 _ETH_P_ALL = 0x0003
 _SO_ATTACH_FILTER = 26
+_EVERY = 0.2  # seconds between two looks at what was missed
 
 
 class OwnerWatch:
-    """Watches the SYNs to `ports` in the network of the host whose process 1 is `leader`."""
+    """Watches the SYNs to `ports` in the network of the host whose process 1 is `leader`; not those from `but`."""
 
-    def __init__(self, leader: int, ports: tuple[int, ...]) -> None:
+    def __init__(self, leader: int, ports: tuple[int, ...], but: str) -> None:
         self._leader = leader
         self._ports = ports
         self._owners: dict[tuple[str, int, int], str] = {}
-        self._socket = in_network_of(leader, lambda: _syn_socket(ports))
+        self._socket = in_network_of(leader, lambda: _syn_socket(ports, but))
         self._over = threading.Event()
-        for source, source_port, port, inode in self._connections():
-            self._owners[source, source_port, port] = self._holder(inode)
+        self._look()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -41,15 +45,23 @@ class OwnerWatch:
         self._socket.close()
 
     def _watch(self) -> None:
-        self._socket.settimeout(0.2)
+        self._socket.settimeout(_EVERY)
+        looked = time.monotonic()
         while not self._over.is_set():
             try:
-                packet = self._socket.recv(128)
+                self._note(self._socket.recv(128))
             except TimeoutError:
-                continue
+                pass
             except OSError:
                 return
-            self._note(packet)
+            if time.monotonic() - looked > _EVERY:
+                self._look()
+                looked = time.monotonic()
+
+    def _look(self) -> None:
+        for source, source_port, port, inode in self._connections():
+            if not self._owners.get((source, source_port, port)):
+                self._owners[source, source_port, port] = self._holder(inode)
 
     def _note(self, packet: bytes) -> None:
         header = (packet[0] & 0xF) * 4
@@ -110,10 +122,10 @@ def _parent(pid: int) -> tuple[str, int]:
     return head.partition("(")[2], int(rest.split()[1])
 
 
-def _syn_socket(ports: tuple[int, ...]) -> socket.socket:
-    """A packet socket that sees only IPv4 TCP SYNs to `ports`, from the network header on."""
+def _syn_socket(ports: tuple[int, ...], but: str) -> socket.socket:
+    """A packet socket that sees only IPv4 TCP SYNs to `ports`, not those from `but`, from the network header on."""
     either = " or ".join(f"dst port {port}" for port in ports)
-    wanted = f"ip and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn and ({either})"
+    wanted = f"ip and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn and ({either}) and not src host {but}"
     lines = run(["tcpdump", "-y", "RAW", "-ddd", wanted]).splitlines()[1:]
     program = b"".join(struct.pack("HBBI", *map(int, line.split())) for line in lines)  # struct sock_filter
     held = ctypes.create_string_buffer(program)
