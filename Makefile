@@ -84,8 +84,8 @@ lint: venv ## ruff, mypy, import contracts, shellcheck
 	$(SHELLCHECK_PARTS) operator/redis_sentinel_operator/*/*.sh
 
 .PHONY: test-unit
-test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s
-	$(PYTEST) -n 2 $(or $(ONLY),tests/unit)
+test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s; a quarter of the random examples
+	QUICK=1 $(PYTEST) -n 2 $(or $(ONLY),tests/unit)
 
 # Three workers on two cores: tests mostly wait for sentinels. WORKERS=0 runs one after the other, for a debugger.
 WORKERS ?= 3
@@ -98,11 +98,7 @@ artefacts: machine venv ## build what labs are made of: minutes the first time, 
 test: machine venv lint artefacts ## everything CI runs; a part of it with ONLY="tests/e2e/test_seed.py -k bare"
 	$(PYTEST) -m "not long" -n $(WORKERS) $(or $(ONLY),tests)
 
-.PHONY: test-long
-test-long: machine venv artefacts ## the matrices; resumable by ONLY="tests/e2e/... -k ..."
-	$(PYTEST) -m long $(or $(ONLY),tests)
-
-# What the bench measures against lives in an environment of its own: its paramiko is another one.
+# What the bench measures against, and the play that a test runs, live in an environment of their own: its paramiko is another one.
 BENCH_VENV := $(CACHE)/bench-venv-$(shell sha256sum tests/bench/requirements.txt | cut -c1-16)
 
 $(BENCH_VENV)/.ready:
@@ -111,6 +107,10 @@ $(BENCH_VENV)/.ready:
 	/usr/bin/python3 -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	touch $@
+
+.PHONY: test-long
+test-long: machine venv artefacts $(BENCH_VENV)/.ready ## the matrices; resumable by ONLY="tests/e2e/... -k ..."
+	BENCH_VENV=$(BENCH_VENV) $(PYTEST) -m long $(or $(ONLY),tests)
 
 .PHONY: bench
 bench: machine venv artefacts $(BENCH_VENV)/.ready ## how fast it is, against a play, a deploy and bare paramiko in the same run
