@@ -225,7 +225,7 @@ class Board:
         self._newer = found
 
     def heard(self, host: str, followed: Fact[str]) -> None:
-        """Note whether the sentinel of a host is followed, or why not; told at once."""
+        """Note whether the sentinel of a host is followed, or why not; what is back in a moment is not written."""
         if self._heard.get(host) == followed:
             return
         self._heard[host] = followed
@@ -236,7 +236,7 @@ class Board:
             mark = {"followed": isinstance(followed, Known)}
             told = (HostStatus(**(dict(each) | mark)) if each.name == host else each for each in self._status.hosts)
             self._update(hosts=tuple(told))
-        self._store()
+        self._store(NO_HURRY)
 
     def failed(self, sentence: str) -> None:
         """Tell of a pass that came to no report at all: what stands in status may be old."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,16 @@ class Rig:
         stored = self.cp.raw(f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{namespace}/{PLURAL}/{NAME}")
         found: dict[str, Any] = json.loads(stored) if stored else self.cp.get(PLURAL, NAME, "-n", namespace)
         return found
+
+    def writes_since(self, body: Mapping[str, Any]) -> list[str]:
+        """What was written to the resource since `body` was read (minutes at most): each value, also what is back."""
+        where = body["metadata"]
+        path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{where['namespace']}/{PLURAL}"
+        query = f"fieldSelector=metadata.name={where['name']}&resourceVersion={where['resourceVersion']}"
+        seen = self.cp.raw(f"{path}?watch=1&timeoutSeconds=2&{query}")
+        assert seen is not None, "the API server told nothing of what was written"
+        stored = [body, *(json.loads(line)["object"] for line in seen.splitlines())]
+        return [line for old, new in pairwise(stored) for line in _written(old, new)]
 
     def status(self, namespace: str = NAMESPACE) -> Status:
         """Its status, {} while there is none."""
@@ -200,6 +211,17 @@ class Rig:
 def operator_logs(cp: ControlPlane) -> tuple[Path, ...]:
     """The log files of all operator processes there may be."""
     return tuple(cp.daemons.directory / f"{name}.log" for name in NAMES)
+
+
+def _written(old: Any, new: Any, path: str = "") -> list[str]:
+    """Each value that differs, with where it is; of a write's own traces only the version."""
+    if old == new or path.endswith(".managedFields"):
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [line for key in {**old, **new} for line in _written(old.get(key), new.get(key), f"{path}.{key}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [line for at, pair in enumerate(zip(old, new, strict=True)) for line in _written(*pair, f"{path}[{at}]")]
+    return [f"{path}: {old!r} became {new!r}"]
 
 
 def condition(status: Status, kind: str) -> dict[str, Any]:

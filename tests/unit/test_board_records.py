@@ -12,6 +12,7 @@ from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.board_writer import NO_HURRY
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced
 from redis_sentinel_operator.model.event import SentinelEvent
+from redis_sentinel_operator.model.fact import Known, Unknown
 from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Finding, Uncertain
 from unit.boarding import (
@@ -220,6 +221,22 @@ async def test_messages_of_sentinels_are_written_soon_however_many_come(
         board._writer.put(board.document(), NO_HURRY)
     assert len(store.documents) == 2
     assert store.documents[-1]["failovers"][0]["to"] == S1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("away", "writes"), [(0.2, 0), (1.0, 2)])
+async def test_a_sentinel_that_is_lost_for_a_moment_is_no_news(
+    board: Board, store: Store, writing: object, away: float, writes: int
+) -> None:
+    healthy(board)
+    board.heard(S1, Known("following"))
+    await board.flush()
+    before = len(store.documents)
+    board.heard(S1, Unknown("the connection was closed", "NoAnswer"))
+    await asyncio.sleep(away)
+    board.heard(S1, Known("following"))
+    await asyncio.sleep(1.0)
+    assert len(store.documents) - before == writes
 
 
 @pytest.mark.looptime
