@@ -36,7 +36,7 @@ class OperatorProcess:
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
             "RSO_HTTP_PORT": str(self.port),
             **cp.operator_environment(ACCOUNT, ACCOUNT),
             **(settings or {}),
