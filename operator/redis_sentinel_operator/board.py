@@ -12,18 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from redis_sentinel_operator.api.status import (
-    Bootstrap,
-    Condition,
-    HostStatus,
-    MasterStatus,
-    Phase,
-    Status,
-)
+from redis_sentinel_operator.api.status import Bootstrap, Condition, HostStatus, MasterStatus, Phase, Status
 from redis_sentinel_operator.board_acts import own_failover, shown, stored, with_answer
 from redis_sentinel_operator.board_down import Down
 from redis_sentinel_operator.board_failovers import Failovers, restarted
 from redis_sentinel_operator.board_hosts import Drift, counts, hosts, plan_items
+from redis_sentinel_operator.board_unread import Unread
 from redis_sentinel_operator.board_writer import NO_HURRY, LatestWriter, patience_for
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
 from redis_sentinel_operator.judge.lag import Lag, lags
@@ -72,6 +66,7 @@ class Board:
         self._master: Mastership | None = None
         self._desired: Desired | None = None
         self._report: Report | None = None
+        self._unread = Unread()
         self._reported: Desired | None = None  # what the report is about: a later declaration is not true yet
         self._deleting = False
         self._operation = stored(self._status.operation)
@@ -194,7 +189,9 @@ class Board:
             self._store(patience_for(event.channel))
 
     def report(self, report: Report, desired: Desired | None) -> None:
-        """Take over what a pass found and did."""
+        """Take over what a pass found and did, unless it only missed something for a moment."""
+        if self._unread.is_no_news(self._report, report):
+            return
         self._report = report
         self._desired = self._reported = desired or self._desired
         if self._observes(report):

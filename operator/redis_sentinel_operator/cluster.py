@@ -263,7 +263,7 @@ class Cluster:
             self._failures = self._failures + 1 if outcome is not None and outcome.requeue_after < 0 else 0
             return outcome
         self._failures += 1
-        if self._board:
+        if self._board and self._failures > 1:  # once is in the log: the API server may have been busy for a moment
             self._board.failed(outcome.sentence)
         return outcome
 

@@ -1,0 +1,82 @@
+"""A host that could not be read for a moment is in no status; one that cannot be read for longer is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Unknown
+from redis_sentinel_operator.model.report import Refusal, StepResult
+from unit.boarding import START, WHOLE, healthy, report
+from unit.judge.clusters import S1, S2, M, alive, running
+
+SILENT: Unknown = Unknown("it has not answered in 2 s after others had; it is read on", "CommandTimedOut")
+AWAY = {
+    "nothing of it": replace(alive(S2), os=SILENT, redis=SILENT, sentinel=SILENT),
+    "not its redis": replace(alive(S2), redis=SILENT),
+    "not its sentinel": replace(alive(S2), sentinel=SILENT),
+}
+
+
+def reading(at: float, **others: HostFacts) -> ClusterFacts:
+    return ClusterFacts(dict(running().hosts) | others, at)
+
+
+def told(board: Board, facts: ClusterFacts, **changes: Any) -> dict[str, Any]:
+    board.report(replace(report(facts), **changes), WHOLE)
+    return board.document()
+
+
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
+def test_a_host_that_is_back_in_a_moment_is_no_news(board: Board, away: HostFacts) -> None:
+    before = healthy(board).document()
+    assert told(board, reading(100.0, **{S2: away})) == before
+    assert told(board, reading(102.9, **{S2: away})) == before
+    assert told(board, reading(103.0)) == before
+
+
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
+def test_a_host_that_stays_away_is_told(board: Board, away: HostFacts) -> None:
+    before = healthy(board).document()
+    assert told(board, reading(100.0, **{S2: away})) == before
+    assert told(board, reading(103.0, **{S2: away})) != before
+    assert told(board, reading(103.5)) == before, "what is well again is told at once"
+
+
+def test_each_absence_begins_anew(board: Board) -> None:
+    before = healthy(board).document()
+    away = AWAY["nothing of it"]
+    told(board, reading(100.0, **{S2: away}))
+    told(board, reading(101.0))
+    assert told(board, reading(104.0, **{S2: away})) == before
+
+
+def test_another_host_gets_its_moment_too(board: Board) -> None:
+    healthy(board)
+    away = AWAY["not its redis"]
+    told(board, reading(100.0, **{S2: away}))
+    one = told(board, reading(103.0, **{S2: away}))
+    assert told(board, reading(104.0, **{S2: away, S1: replace(alive(S1), redis=SILENT)})) == one
+    assert told(board, reading(107.0, **{S2: away, S1: replace(alive(S1), redis=SILENT)})) != one
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generation": 2},
+        {"refusal": Refusal("ConfigInSync", "NotSupportedYet", "spec.x is not supported yet.")},
+        {"results": (StepResult(START, True, "", 0.1),)},
+    ],
+    ids=str,
+)
+def test_what_else_is_new_is_told_at_once(board: Board, changes: dict[str, Any]) -> None:
+    before = healthy(board).document()
+    assert told(board, reading(100.0, **{S2: AWAY["nothing of it"]}), **changes) != before
+
+
+def test_a_master_that_cannot_be_read_is_told_at_once(board: Board) -> None:
+    before = healthy(board).document()
+    assert told(board, reading(100.0, **{M: replace(alive(M), redis=SILENT)})) != before
