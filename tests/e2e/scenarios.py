@@ -312,8 +312,8 @@ def all_priorities_zero(run: Run) -> None:
 TABLE: tuple[Scenario, ...] = (
     Scenario("killed", killed, long=False),
     Scenario("hung", hung),
-    Scenario("powered off", powered_off, long=False),
-    Scenario("cut off from its peers", cut_off_from_its_peers, long=False),
+    Scenario("powered off", powered_off),
+    Scenario("cut off from its peers", cut_off_from_its_peers),
     Scenario("cut off from the operator", cut_off_from_the_operator, (0, 0)),
     Scenario("with a sentinel", with_a_sentinel),
     Scenario("twice", twice, (2, 2)),

@@ -53,7 +53,7 @@ def test_killed_after_each_step_of_the_install(bare: Rig, tmp_path: Path) -> Non
     _is_the_seed(bare)
 
 
-@pytest.mark.parametrize("at", ["start redis (", "start sentinel ("])
+@pytest.mark.parametrize("at", ["start redis (", pytest.param("start sentinel (", marks=pytest.mark.long)])
 @pytest.mark.timeout(240)
 def test_killed_and_robbed_of_its_status_in_the_middle_of_the_install(bare: Rig, tmp_path: Path, at: str) -> None:
     """The claims on the hosts still tell which set-up it was, and with which first master."""

@@ -91,5 +91,6 @@ async def test_a_setting_that_somebody_gave_a_sentinel_shows_and_goes(loop: Pass
     assert (await loop.read()).todo.drift == {}
 
 
+@pytest.mark.long
 async def test_a_restart_takes_the_replicas_one_by_one_and_the_master_after_a_switch(loop: Passes, whole: Lab) -> None:
     await restart_only(loop, whole)

@@ -57,6 +57,7 @@ async def test_a_master_is_stopped_only_where_all_agree_and_never_started_beside
     assert redis(master, "ROLE")[0] == "master"  # type: ignore[index]
 
 
+@pytest.mark.long
 async def test_a_whole_drill_loses_no_acknowledged_write(loop: Passes, whole: Lab) -> None:
     await _drilled(loop, whole, Operator(loop))
 

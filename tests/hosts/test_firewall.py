@@ -172,7 +172,14 @@ async def test_what_others_opened_is_told_and_closed_only_exclusively(whole: Lab
         await loop.until_settled()
 
 
-@pytest.mark.parametrize("after", range(3), ids=["noted only", "one is open", "one is closed"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(0, id="noted only", marks=pytest.mark.long),
+        pytest.param(1, id="one is open", marks=pytest.mark.long),
+        pytest.param(2, id="one is closed"),
+    ],
+)
 async def test_a_change_that_was_cut_is_finished_and_nothing_of_ours_is_left(whole: Lab, after: int) -> None:
     target = whole.replicas[2]
     before = rules(target), rules(target, "--permanent")
@@ -294,7 +301,12 @@ async def test_iptables_rules_of_others_are_told_and_overruled_only_exclusively(
 
 
 @pytest.mark.parametrize(
-    "broken", ["iptables -w -F", "iptables -w -D INPUT -p tcp -j", "iptables -w -A INPUT -p tcp -j"]
+    "broken",
+    [
+        "iptables -w -F",
+        pytest.param("iptables -w -D INPUT -p tcp -j", marks=pytest.mark.long),
+        pytest.param("iptables -w -A INPUT -p tcp -j", marks=pytest.mark.long),
+    ],
 )
 async def test_a_chain_that_others_cut_off_is_put_back(whole: Lab, broken: str) -> None:
     target = whole.replicas[0]

@@ -100,7 +100,9 @@ async def test_it_is_set_up_failed_over_and_healed(loop: Passes, dual: Lab) -> N
     assert f"slaveof {reading.verdict.master.address} 6379" in dual.master01.run("cat /etc/redis.conf").stdout
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["ip6tables", "firewalld"])
+@pytest.mark.parametrize(
+    "number", [pytest.param(0, id="ip6tables"), pytest.param(1, id="firewalld", marks=pytest.mark.long)]
+)
 async def test_clients_and_peers_only_now_after_a_reload_and_after_a_reboot(
     loop: Passes, dual: Lab, number: int
 ) -> None:

@@ -101,6 +101,7 @@ async def test_the_record_is_kept_through_all_else_that_is_written_down(loop: Pa
     await loop.until_settled()
 
 
+@pytest.mark.long
 async def test_a_whole_switchover_loses_no_acknowledged_plain_write(loop: Passes, whole: Lab) -> None:
     await switched(loop, whole, Operator(loop))
 

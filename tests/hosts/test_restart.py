@@ -48,6 +48,7 @@ async def _written(loop: Passes) -> None:
     raise AssertionError(todo)
 
 
+@pytest.mark.long
 async def test_every_redis_is_restarted_once_and_no_acknowledged_plain_write_is_lost(loop: Passes, whole: Lab) -> None:
     before = pids(whole)
     done = await _restarted(loop, whole, Operator(loop))
