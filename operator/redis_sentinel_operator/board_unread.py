@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final, TypeAlias
 
 from redis_sentinel_operator.model.fact import ClusterFacts, Unknown
@@ -9,7 +10,7 @@ from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.verdict import Confirmed
 
 _MOMENT: Final = 3.0  # seconds: with the two for which a host is waited for, five, as for a sentinel that is silent
-_Part: TypeAlias = tuple[str, str]  # a host's name, and what of it
+_Part: TypeAlias = tuple[str, str]  # a host's name, and which of its facts
 
 
 class Unread:
@@ -36,13 +37,14 @@ class Unread:
             return False
         if not isinstance(report.verdict.master, Confirmed) or report.verdict.master != told.verdict.master:
             return False
-        return any(now - since < _MOMENT for since in self._since.values())
+        known = _unread(told.facts)
+        return any(now - since < _MOMENT for part, since in self._since.items() if part not in known)
 
 
 def _unread(facts: ClusterFacts) -> frozenset[_Part]:
     return frozenset(
-        (name, what)
+        (name, part.name)
         for name, host in facts.hosts.items()
-        for what, fact in (("os", host.os), ("redis", host.redis), ("sentinel", host.sentinel))
-        if isinstance(fact, Unknown)
+        for part in fields(host)
+        if isinstance(getattr(host, part.name), Unknown)
     )

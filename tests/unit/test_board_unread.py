@@ -10,6 +10,7 @@ import pytest
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Unknown
 from redis_sentinel_operator.model.report import Refusal, StepResult
+from redis_sentinel_operator.model.step import Plan
 from unit.boarding import START, WHOLE, healthy, report
 from unit.judge.clusters import S1, S2, M, alive, running
 
@@ -18,7 +19,9 @@ AWAY = {
     "nothing of it": replace(alive(S2), os=SILENT, redis=SILENT, sentinel=SILENT),
     "not its redis": replace(alive(S2), redis=SILENT),
     "not its sentinel": replace(alive(S2), sentinel=SILENT),
+    "not its units": replace(alive(S2), units=Unknown("systemctl show did not succeed", "ProbeFailed")),
 }
+LEFT = Plan(waiting=("redis_slave02 could not be read and is left alone",))
 
 
 def reading(at: float, **others: HostFacts) -> ClusterFacts:
@@ -33,16 +36,24 @@ def told(board: Board, facts: ClusterFacts, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
 def test_a_host_that_is_back_in_a_moment_is_no_news(board: Board, away: HostFacts) -> None:
     before = healthy(board).document()
-    assert told(board, reading(100.0, **{S2: away})) == before
-    assert told(board, reading(102.9, **{S2: away})) == before
+    assert told(board, reading(100.0, **{S2: away}), plan=LEFT) == before
+    assert told(board, reading(102.9, **{S2: away}), plan=LEFT) == before
     assert told(board, reading(103.0)) == before
+
+
+def test_what_was_told_as_unread_holds_nothing_else_up(board: Board) -> None:
+    """A change was made in that pass, so all of it was told; the next one has made none."""
+    healthy(board)
+    away = {S2: AWAY["not its units"]}
+    first = told(board, reading(100.0, **away), results=(StepResult(START, True, "", 0.1),))
+    assert told(board, reading(101.0, **away), plan=LEFT) != first
 
 
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
 def test_a_host_that_stays_away_is_told(board: Board, away: HostFacts) -> None:
     before = healthy(board).document()
-    assert told(board, reading(100.0, **{S2: away})) == before
-    assert told(board, reading(103.0, **{S2: away})) != before
+    assert told(board, reading(100.0, **{S2: away}), plan=LEFT) == before
+    assert told(board, reading(103.0, **{S2: away}), plan=LEFT) != before
     assert told(board, reading(103.5)) == before, "what is well again is told at once"
 
 
