@@ -75,7 +75,7 @@ read_packages() {
     fi
     # shellcheck disable=SC2086
     if ! found=$(exec timeout 3 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' $RSO_PACKAGES 2>/dev/null); then
-        why="rpm -qa did not succeed"
+        why="rpm -qa failed or took longer than 3 s"
         return
     fi
     printf 'follows %s\n' "$mark"
@@ -110,7 +110,7 @@ read_units() { # those asked for, and the two firewalls in the same question
     [ -n "$asked" ] || return 0
     # shellcheck disable=SC2086
     if ! found=$(exec timeout 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p MainPID $asked 2>&1); then
-        why="systemctl show did not succeed: $found"
+        why="systemctl show failed or took longer than 3 s${found:+: $found}"
         firewalld=
         iptables=
         return
