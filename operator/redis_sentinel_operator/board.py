@@ -162,10 +162,10 @@ class Board:
             if at < self._read_at:
                 return
             self._read_at = at
-        self._master = master
         self._desired = desired or self._desired
         old = self._status.master
         self._down.track(master, old.address if old else "", observed, self._desired)
+        self._master = master = master if self._down.since else self._unread.master(self._master, master, at)
         self.failovers.observed(observed, self._desired)
         if isinstance(master, Confirmed):
             if old is not None and old.address != master.address:

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from redis_sentinel_operator.model.fact import ClusterFacts, Unknown
 from redis_sentinel_operator.model.report import Report
-from redis_sentinel_operator.model.verdict import Confirmed
+from redis_sentinel_operator.model.verdict import Confirmed, Mastership, Uncertain
 
 _MOMENT: Final = 3.0  # seconds: with the two for which a host is waited for, five, as for a sentinel that is silent
 _Part: TypeAlias = tuple[str, str]  # a host's name, and which of its facts
@@ -21,11 +21,23 @@ class Unread:
 
     def __init__(self) -> None:
         self._since: dict[_Part, float] = {}
+        self._master_since: float | None = None
+
+    def master(self, told: Mastership | None, found: Mastership, at: float | None) -> Mastership:
+        """Return the confirmed master that is told as long as it only could not be read for a moment, else `found`.
+
+        `at` is when the reading began, None for one that counts at once. Not for a master that sentinels call down.
+        """
+        if at is None or told is None or not _is_missed(told, found):
+            self._master_since = None
+            return found
+        self._master_since = at if self._master_since is None else self._master_since
+        return told if at - self._master_since < _MOMENT else found
 
     def is_no_news(self, told: Report | None, report: Report) -> bool:
         """Whether a report differs from the one that is told at most by what could not be read for a moment.
 
-        Of another generation, of something done or refused, or where the master is not confirmed, all is told at once.
+        Of another generation, of something done or refused, or of another master, all is told at once.
         """
         if report.facts is None or report.verdict is None:
             return False
@@ -35,10 +47,17 @@ class Unread:
             return False
         if report.results or report.refusal is not None or told.refusal is not None:
             return False
-        if not isinstance(report.verdict.master, Confirmed) or report.verdict.master != told.verdict.master:
+        before_it, master = told.verdict.master, report.verdict.master
+        if not _is_missed(before_it, master) and (master != before_it or not isinstance(master, Confirmed)):
             return False
         known = _unread(told.facts)
         return any(now - since < _MOMENT for part, since in self._since.items() if part not in known)
+
+
+def _is_missed(told: Mastership, found: Mastership) -> bool:
+    """Whether the sentinels still name the confirmed master, and only it itself could not be read."""
+    unreadable = isinstance(found, Uncertain) and found.reason == "MasterUnreadable"
+    return unreadable and isinstance(told, Confirmed) and found.address == told.address
 
 
 def _unread(facts: ClusterFacts) -> frozenset[_Part]:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Unknown
 from redis_sentinel_operator.model.report import Refusal, StepResult
 from redis_sentinel_operator.model.step import Plan
-from unit.boarding import START, WHOLE, healthy, report
-from unit.judge.clusters import S1, S2, M, alive, running
+from redis_sentinel_operator.model.verdict import Mastership, Uncertain
+from unit.boarding import CALM, DOWN, OLD, START, WHOLE, condition, healthy, report
+from unit.judge.clusters import ADDRESS, S1, S2, M, alive, running
 
 SILENT: Unknown = Unknown("it has not answered in 2 s after others had; it is read on", "CommandTimedOut")
 AWAY = {
@@ -88,6 +90,44 @@ def test_what_else_is_new_is_told_at_once(board: Board, changes: dict[str, Any])
     assert told(board, reading(100.0, **{S2: AWAY["nothing of it"]}), **changes) != before
 
 
-def test_a_master_that_cannot_be_read_is_told_at_once(board: Board) -> None:
+UNREADABLE = Uncertain("MasterUnreadable", "It has not answered.", ADDRESS[M])
+
+
+def of_master(board: Board, at: float, master: Mastership, sentinels: Sentinels = CALM) -> str:
+    """What the condition of the master says once a pass has told who it is."""
+    board.confirm(master, sentinels, WHOLE, at)
+    return str(condition(board, "MasterConfirmed")["status"])
+
+
+def test_a_master_that_is_back_in_a_moment_is_no_news(board: Board) -> None:
+    healthy(board)
+    assert of_master(board, 100.0, UNREADABLE) == "True"
+    assert of_master(board, 102.9, UNREADABLE) == "True"
+    assert of_master(board, 103.0, OLD) == "True"
+    assert of_master(board, 105.0, UNREADABLE) == "True", "each absence begins anew"
+
+
+def test_a_pass_that_misses_the_master_for_a_moment_tells_nothing(board: Board) -> None:
+    away = {M: replace(alive(M), redis=SILENT)}
     before = healthy(board).document()
-    assert told(board, reading(100.0, **{M: replace(alive(M), redis=SILENT)})) != before
+    of_master(board, 100.0, UNREADABLE)
+    assert told(board, reading(100.0, **away)) == before
+    of_master(board, 103.0, UNREADABLE)
+    assert told(board, reading(103.0, **away)) != before
+
+
+@pytest.mark.parametrize(
+    ("later", "master", "sentinels"),
+    [
+        (3.0, UNREADABLE, CALM),
+        (0.0, UNREADABLE, DOWN),
+        (0.0, replace(UNREADABLE, reason="MasterStopped"), CALM),
+        (0.0, replace(UNREADABLE, reason="NoMajority"), CALM),
+        (0.0, replace(UNREADABLE, address=ADDRESS[S1]), CALM),
+    ],
+    ids=["stays away", "called down", "proved to be stopped", "no majority", "another one"],
+)
+def test_of_a_master_all_else_is_told(board: Board, later: float, master: Uncertain, sentinels: Sentinels) -> None:
+    healthy(board)
+    of_master(board, 100.0, UNREADABLE if later else OLD)
+    assert of_master(board, 100.0 + later, master, sentinels) != "True"
