@@ -10,17 +10,18 @@ from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.verdict import Confirmed, Mastership, Uncertain
 
 _MOMENT: Final = 3.0  # seconds: with the two for which a host is waited for, five, as for a sentinel that is silent
-_Part: TypeAlias = tuple[str, str]  # a host's name, and which of its facts
+_Part: TypeAlias = tuple[str, str]  # a host's name, and which of its facts could not be read
 
 
 class Unread:
-    """Since when (`ClusterFacts.at`) each part of each host could not be read.
+    """Since when (`ClusterFacts.at`) a host lacks something that was read of it when it was told of last.
 
+    Of a host that hangs one reading lacks this, the next one that: its moment goes on until one lacks nothing new.
     Plans have nothing to do with it: nothing is ever done by what was not read, however short a time.
     """
 
     def __init__(self) -> None:
-        self._since: dict[_Part, float] = {}
+        self._since: dict[str, float] = {}
         self._master_since: float | None = None
 
     def master(self, told: Mastership | None, found: Mastership, at: float | None) -> Mastership:
@@ -39,19 +40,27 @@ class Unread:
 
         Of another generation, of something done or refused, or of another master, all is told at once.
         """
-        if report.facts is None or report.verdict is None:
+        if told is None or not _is_of_the_same(told, report):
+            self._since = {}
             return False
-        before, now = self._since, report.facts.at
-        self._since = {part: before.get(part, now) for part in _unread(report.facts)}
-        if told is None or told.facts is None or told.verdict is None or told.generation != report.generation:
-            return False
-        if report.results or report.refusal is not None or told.refusal is not None:
-            return False
-        before_it, master = told.verdict.master, report.verdict.master
-        if not _is_missed(before_it, master) and (master != before_it or not isinstance(master, Confirmed)):
-            return False
-        known = _unread(told.facts)
-        return any(now - since < _MOMENT for part, since in self._since.items() if part not in known)
+        assert told.facts is not None and report.facts is not None  # noqa: S101 - both are of a reading
+        now = report.facts.at
+        missed = {name for name, _ in _unread(report.facts) - _unread(told.facts)}
+        self._since = {name: self._since.get(name, now) for name in missed}
+        if any(now - since < _MOMENT for since in self._since.values()):
+            return True
+        self._since = {}
+        return False
+
+
+def _is_of_the_same(told: Report, report: Report) -> bool:
+    """Whether both were read of the same declaration and the same master, and the later one did and refused nothing."""
+    if told.facts is None or told.verdict is None or report.facts is None or report.verdict is None:
+        return False
+    if told.generation != report.generation or report.results or report.refusal is not None or told.refusal is not None:
+        return False
+    before, master = told.verdict.master, report.verdict.master
+    return _is_missed(before, master) or (isinstance(master, Confirmed) and master == before)
 
 
 def _is_missed(told: Mastership, found: Mastership) -> bool:

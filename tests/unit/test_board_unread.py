@@ -59,6 +59,14 @@ def test_a_host_that_stays_away_is_told(board: Board, away: HostFacts) -> None:
     assert told(board, reading(103.5)) == before, "what is well again is told at once"
 
 
+def test_a_host_that_hangs_and_lacks_now_this_now_that_is_told(board: Board) -> None:
+    before = healthy(board).document()
+    this, that = AWAY["nothing of it"], AWAY["not its units"]
+    for second, away in enumerate((this, that, this)):
+        assert told(board, reading(100.0 + second, **{S2: away}), plan=LEFT) == before
+    assert told(board, reading(103.0, **{S2: that}), plan=LEFT) != before
+
+
 def test_each_absence_begins_anew(board: Board) -> None:
     before = healthy(board).document()
     away = AWAY["nothing of it"]
