@@ -22,14 +22,13 @@ Fault = Callable[[Host], AbstractContextManager[None]]
 
 @contextmanager
 def hang_probe(host: Host) -> Iterator[None]:
-    """A command that the probe runs does not end, as `rpm` behind a lock of its database."""
-    host.run(
-        "mv /usr/bin/rpm /usr/bin/rpm.real && printf '#!/bin/sh\\nsleep 600\\n' >/usr/bin/rpm && chmod +x /usr/bin/rpm"
-    )
+    """A command that every probe runs does not end, as where the kernel is slow to tell of its sockets."""
+    real = host.run("command -v ss").stdout.strip()
+    host.run(f"mv {real} {real}.real && printf '#!/bin/sh\\nsleep 600\\n' >{real} && chmod +x {real}")
     try:
         yield
     finally:
-        host.run("mv /usr/bin/rpm.real /usr/bin/rpm")
+        host.run(f"mv {real}.real {real}")
 
 
 @pytest.fixture
