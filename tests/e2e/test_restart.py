@@ -36,8 +36,8 @@ def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(se
             at = ask(seed, "restart -")
             told = answer(seed, at, 150)
             book.wait(30, seed.lab[master(seed.status())].address)
+        _is_done(seed, old, told)
         assert len(failovers_asked(seen)) == 1
-    _is_done(seed, old, told)
     missing = book.missing(seed.lab[master(seed.status())])
     assert [ack for ack in missing if ack.kind == "plain"] == []
     log.info("acknowledged %d, lost %d by EVAL and MULTI, pause %.1f s", len(book.acks), len(missing), book.pause())
