@@ -153,11 +153,16 @@ def test_passwords_are_masked() -> None:
         ("echo x >>/etc/motd", "sed -i '$d' /etc/motd", "files: .* /etc/motd"),
         ("chmod 600 /etc/motd", "chmod 644 /etc/motd", "files: /etc/motd f 600"),
         ("systemctl disable -q redis", "systemctl enable -q redis", "enabled: redis.service"),
-        ("firewall-cmd -q --add-port=1/tcp", "firewall-cmd -q --remove-port=1/tcp", "firewall, runtime: .*1/tcp"),
+        (
+            "firewall-cmd -q --add-port=1/tcp",
+            "firewall-cmd -q --remove-port=1/tcp",
+            r'firewall, runtime: public: .*"1" "tcp"',
+        ),
+        ("firewall-cmd -q --zone=home --add-port=1/tcp", "firewall-cmd -q --zone=home --remove-port=1/tcp", "home"),
         (
             "firewall-cmd -q --permanent --add-port=1/tcp",
             "firewall-cmd -q --permanent --remove-port=1/tcp; rm -f /etc/firewalld/zones/*.old",
-            "firewall, permanent: .*1/tcp",
+            r"files: .* /etc/firewalld/zones/public\.xml",
         ),
         ("systemctl restart redis-sentinel", "true", "units: .*Id=redis-sentinel.service"),
         (

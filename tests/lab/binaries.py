@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from lab.cache import artefact, cache_root
@@ -69,6 +70,7 @@ def artefact_key(name: str) -> str:
     return f"{name}-{KUBERNETES_VERSION}-{pinned}"
 
 
+@cache
 def _minor_version(command: str) -> str:
     """`1.36` of a Kubernetes command; empty when it does not say."""
     arguments = ["version", "--client"] if Path(command).name == "kubectl" else ["--version"]

@@ -38,8 +38,14 @@ echo '== units'; systemctl list-units --no-legend --plain --full --type=service,
 systemctl show -p Id -p MainPID -p ExecMainStartTimestampMonotonic '*.service' |
   sed -n '/./{H;$!d};x;s/\n/ /g;p' | grep -v 'MainPID=0 '
 echo '== enabled'; systemctl list-unit-files --no-legend --plain --state=enabled,enabled-runtime,masked
-echo '== firewall, runtime'; firewall-cmd --list-all-zones 2>&1
-echo '== firewall, permanent'; firewall-cmd --permanent --list-all-zones 2>&1
+echo '== firewall, runtime' # what is permanent is among the files; firewall-cmd takes half a second to ask
+zones() {
+  busctl --system --auto-start=no call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 \
+    org.fedoraproject.FirewallD1.zone "$@" 2>&1
+}
+for zone in $(zones getZones | tr -d '"' | cut -d ' ' -f 3-); do
+  echo "$zone: $(zones getZoneSettings2 s "$zone")"
+done
 echo '== firewall, kernel'; nft -s list ruleset
 echo '== kernel'; sysctl net.core.somaxconn; mount | grep -v /run/user/
 """
