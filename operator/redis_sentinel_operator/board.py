@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from redis_sentinel_operator.api.status import Bootstrap, Condition, HostStatus, MasterStatus, Phase, Status
+from redis_sentinel_operator.api.status import MEMBERS, Bootstrap, Condition, HostStatus, MasterStatus, Phase, Status
 from redis_sentinel_operator.board_acts import own_failover, shown, stored, with_answer
 from redis_sentinel_operator.board_down import Down
 from redis_sentinel_operator.board_failovers import Failovers, restarted
-from redis_sentinel_operator.board_hosts import Drift, counts, hosts, plan_items
+from redis_sentinel_operator.board_hosts import Drift, as_member, counts, hosts, plan_items
 from redis_sentinel_operator.board_unread import Unread
 from redis_sentinel_operator.board_writer import NO_HURRY, LatestWriter, patience_for
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
@@ -106,7 +106,7 @@ class Board:
     @property
     def members(self) -> Mapping[str, str] | None:
         """Name and address of the hosts of a cluster that was once wholly as declared, None before."""
-        return {host.name: host.address for host in self._status.hosts if host.state == "Member"} or None
+        return {host.name: host.address for host in self._status.hosts if host.state in MEMBERS} or None
 
     @property
     def answered(self) -> frozenset[str]:
@@ -360,12 +360,7 @@ class Board:
             return seen
         names = {host.name for host in desired.hosts}
         joined = second(self._now())
-        return tuple(
-            HostStatus(**(dict(host) | {"state": "Member", "joined_at": host.joined_at or joined}))
-            if host.name in names
-            else host
-            for host in seen
-        )
+        return tuple(as_member(host, joined) if host.name in names else host for host in seen)
 
     def _master_status(self, master: Confirmed, old: MasterStatus | None) -> MasterStatus:
         same = old is not None and _is_same(old, master)

@@ -8,14 +8,17 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from redis_sentinel_operator.api.status import (
+    MEMBERS,
     ConfigItem,
     HostSsh,
+    HostState,
     HostStatus,
     PlanImpact,
     PlanItem,
     Role,
     ServiceState,
 )
+from redis_sentinel_operator.judge.aside import entered, field_of, in_words, is_held
 from redis_sentinel_operator.judge.findings import linked_replicas, trouble_of_replica
 from redis_sentinel_operator.judge.installed import other_version
 from redis_sentinel_operator.judge.master import absences, views
@@ -85,7 +88,7 @@ def hosts(
     names = {host.name for host in desired.hosts}
     declared = [
         HostStatus(
-            **_kept(old.get(host.name)),
+            **_kept(host, facts.hosts.get(host.name), old.get(host.name)),
             **_declared(host),
             **_seen(host, facts.hosts.get(host.name), old.get(host.name)),
             followed=_followed(host, heard.get(host.name)),
@@ -97,8 +100,26 @@ def hosts(
     return (*declared, *(host for host in before if host.name not in names and host.state is not None))
 
 
-def _kept(old: HostStatus | None) -> dict[str, Any]:
-    return {"joined_at": old.joined_at, "state": old.state} if old else {}
+def _kept(host: DesiredHost, read: HostFacts | None, old: HostStatus | None) -> dict[str, Any]:
+    return {"joined_at": old.joined_at, "state": _state(host, read, old.state)} if old else {}
+
+
+def as_member(host: HostStatus, joined: str) -> HostStatus:
+    """Return a host as a member of the cluster since `joined`, or since when it was one."""
+    state = host.state if host.state in MEMBERS else "Member"
+    return HostStatus(**(dict(host) | {"state": state, "joined_at": host.joined_at or joined}))
+
+
+def _state(host: DesiredHost, read: HostFacts | None, old: HostState | None) -> HostState | None:
+    """Return where a host is; one that is aside and away is where it was seen last."""
+    if old not in MEMBERS:
+        return old
+    is_read = read is not None and not isinstance(read.os, Unknown)
+    if host.aside == "Maintenance" and (not is_read or (read is not None and entered(read))):
+        return "Maintenance"
+    if host.aside == "Fenced" and ((not is_read and old == "Fenced") or (read is not None and is_held(host, read))):
+        return "Fenced"
+    return "Member"
 
 
 def _declared(host: DesiredHost) -> dict[str, Any]:
@@ -163,8 +184,10 @@ def _message(
     if read is None:
         return "It was not read."
     if isinstance(read.os, Unknown):
-        return read.os.message
-    troubles: list[str] = []
+        return f"{field_of(host)} names it; {read.os.message}" if host.aside else read.os.message
+    if host.aside and (entered(read) if host.aside == "Maintenance" else is_held(host, read)):
+        return in_words(host, read)
+    troubles = [in_words(host, read)] if host.aside else []
     if host.redis and isinstance(master, Confirmed) and master.host != host.name:
         troubles.append(trouble_of_replica(host, facts, master))
     if host.sentinel:

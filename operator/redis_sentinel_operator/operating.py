@@ -17,10 +17,10 @@ from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Plan, Step
 from redis_sentinel_operator.model.verdict import Verdict
+from redis_sentinel_operator.operations import aside, rotation
 from redis_sentinel_operator.operations.leftovers import put_back
 from redis_sentinel_operator.operations.move import ENDED, RESTORE, Move, Scene, Wish
 from redis_sentinel_operator.operations.procedures import PROCEDURES, begin, current, failed, is_noted, next_move
-from redis_sentinel_operator.operations.rotation import due
 from redis_sentinel_operator.plan.host import Host, readable
 from redis_sentinel_operator.plan.part import Stage
 
@@ -90,15 +90,25 @@ def operating(
             record = begun
             board.act(wish.verb, wish.arg, wish.at, "Running", PROCEDURES[begun.type].announce(scene, begun))
     if record is None and not leaving:
-        rotates = due(scene)
-        if isinstance(rotates, Operation):
-            record = rotates
-        elif rotates:
-            todo = replace(todo, waiting=(*todo.waiting, rotates))
+        record, waits = _by_a_state(board, scene)
+        todo = replace(todo, waiting=(*todo.waiting, *waits))
     if record is None:
         return Operating(board, hosts, None, None, _with_leftovers(todo, hosts, desired), now)
     moves = next_move(scene, record)
     return Operating(board, hosts, known, moves, Plan(moves.steps, (moves.says,), todo.drift), now)
+
+
+def _by_a_state(board: Board, scene: Scene) -> tuple[Operation | None, tuple[str, ...]]:
+    """Return the procedure that a state asks for and that may begin now, and sentences for what waits."""
+    rotates = rotation.due(scene)
+    if isinstance(rotates, Operation):
+        return rotates, ()
+    leaves = aside.due(scene, board.document().get("acts", ()))
+    waits = tuple(each for each in (rotates, leaves) if isinstance(each, str))
+    if not isinstance(leaves, Operation):
+        return None, waits
+    board.act(leaves.type, leaves.arg, leaves.at, "Running", PROCEDURES[leaves.type].announce(scene, leaves))
+    return leaves, waits
 
 
 def _with_leftovers(todo: Plan, hosts: tuple[Host, ...], desired: Desired) -> Plan:

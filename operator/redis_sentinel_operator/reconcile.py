@@ -214,7 +214,8 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
 
 def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
     members = frozenset(this.board.members or ())
-    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members)
+    fenced = frozenset(each["name"] for each in this.board.document().get("hosts", ()) if each.get("state") == "Fenced")
+    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members, fenced)
     return plan(this.desired, facts, verdict, context)
 
 

@@ -14,6 +14,7 @@ from redis_sentinel_operator.api.spec_hosts import Host, Package, Ssh
 from redis_sentinel_operator.api.unsupported import refuse_unsupported
 from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.model.desired import (
+    Aside,
     BastionAccess,
     ClusterRef,
     Desired,
@@ -107,7 +108,15 @@ def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
             repositories=tuple(package.repositories),
             lock=package.lock,
         ),
+        aside=_aside(host.name, spec),
     )
+
+
+def _aside(name: str, spec: RedisSentinelClusterSpec) -> Aside:
+    """Return why a host is to do nothing; a fence holds through maintenance."""
+    if name in spec.fenced_hosts:
+        return "Fenced"
+    return "Maintenance" if name in spec.maintenance_hosts else ""
 
 
 def _bastion(ssh: Ssh) -> BastionAccess | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec
-from redis_sentinel_operator.api.status import HostStatus, Status
+from redis_sentinel_operator.api.status import MEMBERS, HostStatus, Status
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 
 
@@ -38,7 +38,7 @@ def living(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, desired: Des
 def recorded_members(body: Mapping[str, Any]) -> tuple[HostStatus, ...]:
     """Return the members in status, one for each address (a host that got another name may be there twice)."""
     status = Status.from_document(body.get("status") or {})
-    members = {host.address: host for host in status.hosts if host.state == "Member"}
+    members = {host.address: host for host in status.hosts if host.state in MEMBERS}
     return tuple(members.values())
 
 

@@ -166,13 +166,13 @@ class RedisSentinelClusterSpec(ApiModel):
     )
     maintenance_hosts: HostNames = Field(
         (),
-        description="Hosts that somebody works on: they are left alone and not complained about. Leave it out of the "
-        "files you apply. Not supported yet.",
+        description="Hosts that somebody works on: their redis and sentinel are stopped once, and then they are left "
+        "alone and not complained about. A master is replaced first. Leave it out of the files you apply.",
     )
     fenced_hosts: HostNames = Field(
         (),
-        description="Hosts whose redis and sentinel are kept stopped. Leave it out of the files you apply. Not "
-        "supported yet.",
+        description="Hosts whose redis and sentinel are stopped and kept from starting, also when the machine boots. A "
+        "master is replaced first. Leave it out of the files you apply.",
     )
     initial_master: HostName | None = Field(
         None,

@@ -24,6 +24,7 @@ Phase = Literal[
     "Deleting",
 ]
 HostState = Literal["Joining", "Member", "Maintenance", "Fenced", "Leaving"]
+MEMBERS: frozenset[HostState] = frozenset({"Member", "Maintenance", "Fenced"})  # of the cluster, whatever they do now
 Role = Literal["Master", "Replica"]
 ServiceState = Literal["Running", "Loading", "Denied", "Stopped", "Unknown"]
 ActResult = Literal["Running", "Done", "Refused", "Failed"]

@@ -25,9 +25,8 @@ _ONLY: Mapping[str, object] = {
     "unsafe.sharedFailureDomain": False,
     "unsafe.removeMany": False,
 }
-# Fields that are supported only when they are unset (or hold nothing, where unset and empty mean the same).
+# Fields that are supported only when they are unset.
 _UNSET = ("minReplicasToWrite", "minReplicasMaxLagSeconds")
-_EMPTY = ("maintenanceHosts", "fencedHosts")
 
 
 def refuse_unsupported(
@@ -60,10 +59,6 @@ def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         value = _at(document, path)
         if value is not None:
             yield f"{_later(f'spec.{path}', value)}; remove it"
-    for path in _EMPTY:
-        value = _at(document, path)
-        if value:
-            yield f"{_later(f'spec.{path}', value)}; empty or remove it"
 
 
 def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:

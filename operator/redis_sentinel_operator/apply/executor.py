@@ -32,6 +32,8 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
+    FreeUnits,
+    HoldUnits,
     InstallPackage,
     LabelFile,
     LockPackage,
@@ -131,7 +133,7 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await files.lock_package(action, link, guard, settings)
         case WriteDropIn() as action:
             return await files.write_drop_in(action, link, guard, settings)
-        case StopUnit() as action:
+        case StopUnit() | HoldUnits() | FreeUnits() as action:
             return await units.stop(action, link, guard, settings)
         case SetKernel() | LabelFile() | AllowPorts() as action:
             return await kernel.change_kernel(action, link, guard, settings)

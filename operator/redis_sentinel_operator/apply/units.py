@@ -10,10 +10,11 @@ import redis.exceptions
 from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
 from redis_sentinel_operator.apply.resp import ask
 from redis_sentinel_operator.apply.scripts import Guard, change, plain
+from redis_sentinel_operator.conf.family import FENCE
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import EnableUnits, StartUnit, StopUnit
+from redis_sentinel_operator.model.step import EnableUnits, FreeUnits, HoldUnits, StartUnit, StopUnit
 from redis_sentinel_operator.settings import Settings
 
 _POLL = 0.1  # seconds between two questions whether it is up
@@ -32,12 +33,20 @@ async def enable(action: EnableUnits, link: HostLink, guard: Guard, settings: Se
     )
 
 
-async def stop(action: StopUnit, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
-    """Stop a unit and wait until it has ended."""
-    result = await change(link, guard, "stop", action.unit, seconds=settings.step_timeout)
+async def stop(action: StopUnit | HoldUnits | FreeUnits, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Stop a unit and wait until it has ended; keep units from starting as well, or let them start again."""
+    arguments: tuple[str, ...]
+    match action:
+        case StopUnit(unit):
+            script, arguments, said = "stop", (unit,), f"{unit} is stopped"
+        case HoldUnits(units):
+            script, arguments, said = "hold", (FENCE, *units), f"{', '.join(units)}: stopped and kept from starting"
+        case FreeUnits(units):
+            script, arguments, said = "free", (FENCE, *units), f"{', '.join(units)}: may start again"
+    result = await change(link, guard, script, *arguments, seconds=settings.step_timeout)
     if result.exit_status == 0:
-        return done(f"{action.unit} is stopped")
-    return failed(scrub(result.stderr) or f"systemctl stop {action.unit} did not succeed")
+        return done(said)
+    return failed(scrub(result.stderr) or f"{script} {arguments[-1]} did not succeed")
 
 
 async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:

@@ -9,6 +9,7 @@ from redis_sentinel_operator.conf.version import least
 from redis_sentinel_operator.model.fact import OsFacts
 
 DROP_IN = "zz-redis-sentinel-operator.conf"
+FENCE = "zz-redis-sentinel-operator-fence.conf"  # the drop-in that keeps a unit from starting
 
 
 @dataclass(frozen=True, slots=True)

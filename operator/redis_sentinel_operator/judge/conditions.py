@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from redis_sentinel_operator.judge.aside import healthy
 from redis_sentinel_operator.judge.health import dead_without_successor, in_vain, tried_in_vain
 from redis_sentinel_operator.judge.messages import (
     CLAIMED,
@@ -315,8 +316,7 @@ def _not_alive(this: Inputs) -> Overall | None:
     if verdict.situation is Situation.STOPPED:
         message = say("ColdStart", detail=_sentence(report.sentence))
         return Overall("Unavailable", "False", "ColdStart", message, reconciling=True)
-    message = say("Unreadable", detail=verdict.situation_message)
-    return Overall("Unavailable", "Unknown", "Unreadable", message)
+    return Overall("Unavailable", "Unknown", "Unreadable", say("Unreadable", detail=verdict.situation_message))
 
 
 def _failing_over(this: Inputs) -> Overall | None:
@@ -381,7 +381,7 @@ def _healthy(this: Inputs) -> Overall:
     if config.ok is False:
         return Overall("Degraded", "True", config.reason, config.message)
     master = this.master.host if isinstance(this.master, Confirmed) else ""
-    return Overall("Healthy", "True", "Healthy", say("Healthy", master=master, ready=this.ready))
+    return Overall("Healthy", "True", *healthy(this.desired, master, this.ready))
 
 
 _RULES: tuple[Callable[[Inputs], Overall | None], ...] = (

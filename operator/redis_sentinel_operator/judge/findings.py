@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.conf.version import shown
+from redis_sentinel_operator.judge.aside import is_excused, listed
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.risks import risks
@@ -55,7 +56,10 @@ def quorum(desired: Desired, sentinels: Sentinels) -> Finding:
     if len(seen) < needed or len(refusing) == len(seen):
         detail = f"Missing: {missing}." if missing else f"NOQUORUM says {', '.join(refusing)}."
         return Finding(False, "QuorumLost", say("QuorumLost", **counts, needed=needed, detail=detail))
-    if refusing or len(seen) < total:
+    away = [host for host in desired.sentinel_hosts if host.name not in seen]
+    if away and not refusing and all(host.aside for host in away):
+        return Finding(True, "SentinelsLeftOut", say("SentinelsLeftOut", **counts, aside=listed(away)))
+    if refusing or away:
         missing = "; ".join(filter(None, (missing, *(f"{name} says NOQUORUM" for name in refusing))))
         message = say("SentinelMissing", **counts, quorum=desired.sentinel.quorum, missing=missing)
         return Finding(True, "SentinelMissing", message)
@@ -135,6 +139,9 @@ def replication(desired: Desired, facts: ClusterFacts, master: Mastership) -> Fi
         return Finding(False, "OlderThanMaster", say("OlderThanMaster", **values, version=version, older=told_older))
     if linked == len(replicas):
         return Finding(True, "ReplicasLinked", say("ReplicasLinked", **values))
+    away = [host for host in replicas if troubles[host.name] and is_excused(host, facts)]
+    if linked and linked + len(away) == len(replicas):
+        return Finding(True, "ReplicasLeftOut", say("ReplicasLeftOut", **values, aside=listed(away)))
     detail = "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items() if trouble) + "."
     syncing = all("synchronises" in trouble for trouble in troubles.values() if trouble)
     reason = "ReplicaSyncing" if syncing else "ReplicaMissing" if linked else "ReplicationBroken"
@@ -147,6 +154,11 @@ def reachable(desired: Desired, facts: ClusterFacts) -> Finding:
     troubles = {name: why for name, why in unknown.items() if why is not None}
     if not troubles:
         return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.hosts)))
+    away = [host for host in desired.hosts_aside if host.name in troubles]
+    if len(away) == len(troubles):
+        counts = {"reached": len(desired.hosts) - len(away), "hosts": len(desired.hosts)}
+        return Finding(True, "HostsLeftOut", say("HostsLeftOut", **counts, aside=listed(away)))
+    troubles = {name: why for name, why in troubles.items() if not desired.host(name).aside}
     reason = min((why.reason for why in troubles.values()), key=_gravity)
     reason = reason if reason in _GRAVEST else "ProbeFailed"
     return Finding(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from redis_sentinel_operator.judge.aside import rests
 from redis_sentinel_operator.judge.findings import trouble_of_replica
 from redis_sentinel_operator.judge.master import views
 from redis_sentinel_operator.judge.signs import transition_signs, undivided
+from redis_sentinel_operator.judge.spare import why_not_spared
 from redis_sentinel_operator.judge.superseded import FAILING_OVER, in_failover, not_superseded
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Known, RedisFacts, Unknown
@@ -32,7 +34,15 @@ def why_not(need: Need, host: str, desired: Desired, facts: ClusterFacts, verdic
         return _superseded(host, desired, facts, verdict)
     if need is Need.UNDONE:
         return None if verdict.restores == host else f"{host} may not be made the master again"
+    if need is Need.SPARE:
+        return _spared(host, desired, facts, verdict)
     return _calm(host, desired, facts, verdict)
+
+
+def _spared(host: str, desired: Desired, facts: ClusterFacts, verdict: Verdict) -> str | None:
+    if isinstance(verdict.master, Confirmed) and verdict.master.host == host:
+        return f"{host} is the master"
+    return why_not_spared(host, desired, facts, verdict)
 
 
 def _claim(host: str, facts: ClusterFacts, verdict: Verdict) -> str | None:
@@ -92,6 +102,8 @@ def _links_and_quorum(host: str, desired: Desired, facts: ClusterFacts, verdict:
         if name != host and view.quorum_ok is not True:
             return f"the sentinel on {name} does not confirm that a failover can be authorised"
     for each in desired.redis_hosts:
+        if each.name in facts.hosts and rests(each, facts.hosts[each.name].redis):
+            continue
         if isinstance(verdict.master, Confirmed) and each.name not in (host, verdict.master.host):
             trouble = trouble_of_replica(each, facts, verdict.master)
             if trouble:

@@ -102,6 +102,10 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     },
     QUORUM: {
         "QuorumReached": "All {sentinels} declared sentinels answer, and a failover can be authorised.",
+        "SentinelsLeftOut": (
+            "{working} of {sentinels} declared sentinels work, and a failover can be authorised. Left out on purpose: "
+            "{aside}."
+        ),
         "SentinelMissing": (
             "{working} of {sentinels} declared sentinels work; a majority and the quorum of {quorum} hold. Missing: "
             "{missing}."
@@ -123,6 +127,9 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     },
     REPLICATION: {
         "ReplicasLinked": "All {expected} replicas follow {master} with their links up.",
+        "ReplicasLeftOut": (
+            "{linked} of {expected} replicas follow {master} with their links up. Left out on purpose: {aside}."
+        ),
         "ReplicaMissing": (
             "{linked} of {expected} replicas follow {master}. {detail} With management Full the operator brings back "
             "what it may."
@@ -141,6 +148,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     },
     REACHABLE: {
         "AllReachable": "All {hosts} hosts can be read over SSH.",
+        "HostsLeftOut": ("{reached} of {hosts} hosts can be read over SSH. Left out on purpose: {aside}."),
         "HostUnreachable": (
             "{detail}. The operator tries again by itself. Check that the machine is up, that address and port are "
             "right, and that its sshd can be reached from the operator's node."
@@ -259,6 +267,9 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
     },
     READY: {
         "Healthy": "All as declared: {master} is master, {ready} hosts are ready.",
+        "HealthyButForSome": (
+            "All as declared: {master} is master, {ready} hosts are ready. Left out on purpose: {aside}."
+        ),
         "Degraded": "{detail}",
         "Bootstrapping": "The cluster is being set up. {detail}",
         "FailingOver": "The sentinels are switching the master. {detail}",

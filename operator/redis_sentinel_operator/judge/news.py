@@ -183,6 +183,8 @@ def _unreadable(status: Document) -> dict[str, str]:
     if _condition(status, "HostsReachable").get("status") == "True":
         return found
     for host in status.get("hosts") or ():
+        if host.get("state") in ("Maintenance", "Fenced"):
+            continue
         servers = {host[each] for each in ("redis", "sentinel") if each in host}
         if servers == {"Unknown"}:
             found[str(host["name"])] = str(host.get("message", "it cannot be read")).rstrip(". ")

@@ -137,7 +137,7 @@ def _not_now(desired: Desired, sentinels: Sentinels, redis: Redises, host: str) 
 
 def disagreed(desired: Desired, sentinels: Sentinels, host: str) -> str | None:
     """Return a sentence unless every declared sentinel answers, names this host, and knows of no other redis."""
-    if not undivided(desired, sentinels):
+    if not undivided(desired, sentinels, whole=True):
         return "not every declared sentinel answers and names the same master"
     known = {each.address for each in desired.redis_hosts}
     for name, view in views(desired, sentinels).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redis_sentinel_operator.judge.aside import rests
 from redis_sentinel_operator.judge.master import Sentinels, facts_of, views
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import SentinelView
@@ -38,9 +39,13 @@ def _signs_of(host: str, view: SentinelView) -> list[str]:
     return signs
 
 
-def undivided(desired: Desired, sentinels: Sentinels, but: str = "") -> bool:
-    """Whether every declared sentinel, `but` left out, answers and names one master at one config epoch."""
-    wanted = {host.name for host in desired.sentinel_hosts if host.name != but}
+def undivided(desired: Desired, sentinels: Sentinels, but: str = "", *, whole: bool = False) -> bool:
+    """Whether every declared sentinel, `but` left out, answers and names one master at one config epoch.
+
+    One that is stopped on purpose is not waited for, unless the `whole` of them is asked for.
+    """
+    voters = (host for host in desired.sentinel_hosts if whole or not rests(host, sentinels.get(host.name)))
+    wanted = {host.name for host in voters if host.name != but}
     seen = {name: view for name, view in views(desired, sentinels).items() if name in wanted}
     named = {(view.address, view.port, view.config_epoch) for view in seen.values()}
     return seen.keys() == wanted and len(named) == 1

@@ -13,6 +13,7 @@ FirewallManage = Literal["Auto", "Firewalld", "Iptables", "None"]
 PackageManage = Literal["Install", "CheckOnly"]
 DeletionPolicy = Literal["Retain", "Stop", "Uninstall"]
 RespMode = Literal["Tunnel", "Direct"]
+Aside = Literal["", "Maintenance", "Fenced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class PackageWish:
 
 @dataclass(frozen=True, slots=True)
 class DesiredHost:
-    """One declared host. `address` is where redis and sentinel listen, `ssh.address` where sshd does."""
+    """One declared host. `address` is where redis and sentinel listen, `ssh.address` where sshd does.
+
+    `aside`: its redis and sentinel are to be stopped and left alone (Maintenance), or kept from starting (Fenced).
+    """
 
     name: str
     address: str
@@ -76,6 +80,7 @@ class DesiredHost:
     replica_priority: int = 100
     failure_domain: str = ""
     package: PackageWish = PackageWish()
+    aside: Aside = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,11 @@ class Desired:
     def sentinel_hosts(self) -> tuple[DesiredHost, ...]:
         """The hosts that run a sentinel: the voters."""
         return tuple(host for host in self.hosts if host.sentinel)
+
+    @property
+    def hosts_aside(self) -> tuple[DesiredHost, ...]:
+        """The hosts that are to do nothing, on purpose."""
+        return tuple(host for host in self.hosts if host.aside)
 
     @property
     def majority(self) -> int:

@@ -146,7 +146,7 @@ class MachineFacts:
     `refused` are the settings that the kernel did not take from us since it was booted. `selinux` is `enforcing`,
     `permissive`, or "" where it is off; `semanage` whether its tool is there, `redis_ports` the TCP ports that were
     added to those which its policy lets redis use; `labels` are the types of the files that redis writes, by path.
-    `disks` are those of the data directories of the packages.
+    `disks` are those of the data directories of the packages, `held` the units that our fence keeps from starting.
     """
 
     settings: Mapping[str, str]
@@ -158,6 +158,7 @@ class MachineFacts:
     redis_ports: frozenset[int] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
     disks: tuple[Disk, ...] = ()
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Need(StrEnum):
     CONFIRMED = "confirmed"  # a master is Confirmed and no failover or o_down anywhere
     SUPERSEDED = "superseded"  # confirmed is another; this one, a master too, started after that and nobody names it
     UNDONE = "undone"  # a person's file made the master a replica, and no sentinel can promote another
+    SPARE = "spare"  # the cluster can do without the host: sentinels, quorum, another replica; it is not the master
     CALM = "calm"  # the full gate: all sentinels agree, quorum, no flags, settled, links up
 
 
@@ -188,6 +189,20 @@ class StopUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldUnits:
+    """Keep units from starting, whatever asks for them and also at a boot, and stop them: one drop-in for each."""
+
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeUnits:
+    """Take away the drop-ins of HoldUnits; nothing is started."""
+
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EnableUnits:
     """systemctl enable of all at once, as systemd reads everything anew after each; nothing is started."""
 
@@ -288,6 +303,8 @@ Action: TypeAlias = (
     | AllowPorts
     | StartUnit
     | StopUnit
+    | HoldUnits
+    | FreeUnits
     | EnableUnits
     | EditFirewalld
     | FillChain

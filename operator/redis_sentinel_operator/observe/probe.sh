@@ -232,6 +232,7 @@ read_machine() {
     done </proc/meminfo
     refusals
     disks
+    held
     { read -r value </sys/fs/selinux/enforce; } 2>/dev/null || return 0
     printf 'selinux %s\n' "$value"
     ! command -v semanage >/dev/null || printf 'semanage there\n'
@@ -264,6 +265,17 @@ disks() { # blocks that are free and in all, bytes of a block, of the data direc
     done
     # shellcheck disable=SC2086 # a list
     [ -z "$there" ] || stat -f -c 'disk %a %b %S %n' -- $there 2>/dev/null
+}
+
+held() { # the units that our fence keeps from starting
+    set +f
+    for each in /etc/systemd/system/*.service.d/zz-redis-sentinel-operator-fence.conf; do
+        [ -f "$each" ] || continue
+        each=${each%/*}
+        each=${each##*/}
+        printf 'held %s\n' "${each%.d}"
+    done
+    set -f
 }
 
 refusals() { # what the kernel did not take from us since this boot, as noted beside our claim

@@ -176,7 +176,7 @@ def machine_of(rows: Rows) -> MachineFacts:
     """Read what the kernel has."""
     found: dict[str, list[str]] = {}
     for word, rest in _only(
-        rows, "sysctl", "hugepages", "memory", "refused", "selinux", "semanage", "redisport", "label", "disk"
+        rows, "sysctl", "hugepages", "memory", "refused", "selinux", "semanage", "redisport", "label", "disk", "held"
     ):
         found.setdefault(word, []).append(rest)
     numbers = found.get("sysctl", [])
@@ -196,6 +196,7 @@ def machine_of(rows: Rows) -> MachineFacts:
         redis_ports=ports_of(found.get("redisport", [])),
         labels={path: _type_of(context) for context, path in labels},
         disks=tuple(_disk(each) for each in sorted(set(found.get("disk", [])))),
+        held=frozenset(found.get("held", [])),
     )
 
 

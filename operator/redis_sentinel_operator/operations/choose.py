@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redis_sentinel_operator.judge.aside import field_of
 from redis_sentinel_operator.model.verdict import Confirmed
 from redis_sentinel_operator.operations.move import Scene
 from redis_sentinel_operator.plan.host import Host
@@ -31,6 +32,8 @@ def successor(scene: Scene, master: Confirmed, arg: str) -> Host | str:
 def unfit(host: Host, hosts: Sequence[Host]) -> str | None:
     """Return a sentence why a replica may not become master, with what would make it fit; None when it may."""
     redis = host.redis
+    if host.want.aside:
+        return f"{field_of(host.want)} names {host.name}: take it out of there first"
     if redis is None or redis.role != "slave" or redis.link != "up" or redis.syncing:
         return f"{host.name} is no replica that is in touch with the master: wait until status.replicas is complete"
     if redis.config.get(DIRECTIVE) == "0":

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
+from redis_sentinel_operator.judge.aside import listed
 from redis_sentinel_operator.judge.findings import trouble_of_replica
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.switching import why_not_start_again
@@ -69,6 +70,9 @@ def begin(scene: Scene, wish: Wish) -> Operation | str:
 
 def _cannot(scene: Scene, master: Confirmed, old: Host) -> str | None:
     """Why it could end badly: nobody to promote, data that would not be there again, sentinels that take too long."""
+    aside = scene.desired.hosts_aside
+    if aside:
+        return f"a drill needs all hosts, and left out on purpose are {listed(aside)}: take them out of there first"
     new = choose.successor(scene, master, choose.BEST)
     if isinstance(new, str):
         return new

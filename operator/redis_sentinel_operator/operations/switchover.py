@@ -250,7 +250,8 @@ def _back_if(why: str | None, scene: Scene, record: Operation) -> Move | None:
 
 
 def _why(record: Operation) -> str:
-    return f"a {record.type} was asked for by the act annotation"
+    or_else = ", or the spec sets the master aside" if record.type == NAME else ""
+    return f"a {record.type} was asked for by the act annotation{or_else}"
 
 
 def _redis_hosts(scene: Scene) -> tuple[Host, ...]:

@@ -8,6 +8,7 @@ from redis_sentinel_operator.conf.sentinel_conf import Monitor
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
+from redis_sentinel_operator.plan.aside import free, set_aside
 from redis_sentinel_operator.plan.auth_pass import auth_pass
 from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.firewall import firewall
@@ -32,14 +33,17 @@ def alive(
     hosts: Sequence[Host],
     verdict: Verdict,
     members: frozenset[str] = frozenset(),
+    *,
+    fenced: frozenset[str] = frozenset(),
 ) -> Part:
     """Return what may be mended now.
 
     While anything is in transition only what a failover itself may need is done: sentinels with their state are
     started and get their password, closed ports are opened; and a redis that a switch has left behind is made a
     replica, with needs of its own. All else waits until the sentinels are through. `members` are hosts that were part
-    of the cluster before.
+    of the cluster before, `fenced` those that were seen to be fenced.
     """
+    every, hosts = hosts, [host for host in hosts if not host.want.aside]
     healing = heal(desired, facts, hosts, verdict, members)
     healed = {step.host for step in healing.steps}
     if verdict.restores:
@@ -52,10 +56,10 @@ def alive(
             if installed(host)
         ]
         return together(parts) + auth_pass(desired, facts, hosts, verdict)
-    named = named_masters(desired, facts, hosts)
+    named = named_masters(desired, facts, every)
     # What gets another role writes its own file; what else is to be done there is planned on what it is then.
     whole = healing + together(_one(desired, facts, host, verdict, named) for host in hosts if host.name not in healed)
-    whole += auth_pass(desired, facts, hosts, verdict)
+    whole += auth_pass(desired, facts, hosts, verdict) + set_aside(desired, facts, every, verdict, fenced)
     if not whole.waiting and not isinstance(verdict.master, Confirmed):
         return whole + wait(verdict.master.message)
     return whole + restart(desired, facts, hosts, verdict, whole)
@@ -71,6 +75,7 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, na
     monitor = Monitor(master.address, master.port, desired.sentinel.quorum) if isinstance(master, Confirmed) else None
     part = (
         seen(host)
+        + free(host)
         + lock(host)
         + machine(desired, host)
         + drop_ins(desired, host)

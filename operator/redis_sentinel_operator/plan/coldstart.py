@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redis_sentinel_operator.judge.aside import field_of
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.masters import last_master
@@ -22,10 +23,15 @@ def cold_start(desired: Desired, hosts: Sequence[Host]) -> Part:
     reason nobody is started where the last master cannot be.
     """
     master = last_master(desired, hosts)
-    whole = together(_one(desired, host, master) for host in hosts)
+    whole = together(_one(desired, host, master) for host in hosts if not host.want.aside)
     first = next((host.name for host in hosts if host.want.address == master and host.want.redis), None)
     if first is None or any(step.host == first and step.stage == Stage.MASTER for step in whole.steps):
         return whole
+    if desired.host(first).aside:
+        return Part(waiting=whole.waiting) + wait(
+            f"{first} was the last master and {field_of(desired.host(first))} names it; the others wait for it, since "
+            "their data may be older: take it out of there"
+        )
     return Part(waiting=whole.waiting) + wait(
         f"{first} was the last master and its redis cannot be started, as its redis.conf or its unit is not in order; "
         "the others wait for it, since their data may be older"

@@ -23,13 +23,14 @@ from redis_sentinel_operator.plan.refuse import refuse
 class PlanContext:
     """Who plans: our owner string, the bootstrap as status has it, and whether a person said `adopt-claim`.
 
-    `members` are the hosts that status has as part of the cluster.
+    `members` are the hosts that status has as part of the cluster, `fenced` those of them that were seen to be fenced.
     """
 
     owner: str
     bootstrap: BootstrapRecord | None = None
     adopt_claim: bool = False
     members: frozenset[str] = frozenset()
+    fenced: frozenset[str] = frozenset()
 
 
 def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanContext) -> Plan:
@@ -37,7 +38,9 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
 
     What becomes possible only by a step of this plan (a file that a package brings) comes with the next reading.
     """
-    readables, unread = readable(desired, facts)
+    readables, sentences = readable(desired, facts)
+    aside = {host.name for host in desired.hosts_aside}
+    unread = tuple(sentence for sentence in sentences if sentence.partition(" ")[0] not in aside)
     hosts = prioritised(desired, readables)
     refusal = refuse(desired, facts, hosts, verdict, context.owner, adopt=context.adopt_claim)
     if refusal is not None:
@@ -50,6 +53,11 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
         return Part(waiting=unread).plan()
     if verdict.situation is Situation.STOPPED:
         return _claimed_first(desired, hosts, context, Claim(context.owner), cold_start(desired, hosts)).plan()
+    if aside:
+        return wait(
+            f"the cluster is set up with all its hosts: take {', '.join(sorted(aside))} out of "
+            "spec.maintenanceHosts and spec.fencedHosts until it is Healthy, or out of spec.hosts"
+        ).plan()
     return _bootstrap(desired, facts, hosts, context).plan()
 
 
@@ -65,7 +73,7 @@ def _alive(
     unclaimed = [host for host in hosts if not ours(host, context.owner)]
     missing = claims(unclaimed, _claim(desired, context.bootstrap, context.owner), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
-    return missing + alive(desired, facts, mine, verdict, context.members)
+    return missing + alive(desired, facts, mine, verdict, context.members, fenced=context.fenced)
 
 
 def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], context: PlanContext) -> Part:

@@ -19,14 +19,18 @@ from redis_sentinel_operator.plan.refuse_config import refuse_config
 def refuse(
     desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, owner: str, *, adopt: bool
 ) -> Refusal | None:
-    """Return why nothing may be changed on any host, or None."""
+    """Return why nothing may be changed on any host, or None.
+
+    A host that is left alone on purpose keeps nobody from anything, unless it is another's.
+    """
+    looked_after = [host for host in hosts if not host.want.aside]
     return (
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
         or _version(desired, facts)
-        or refuse_config(desired, hosts)
+        or refuse_config(desired, looked_after)
         or _preflight(desired, facts, verdict)
-        or _password(desired, hosts, verdict)
+        or _password(desired, looked_after, verdict)
     )
 
 
@@ -42,7 +46,8 @@ def _foreign(verdict: Verdict) -> Refusal | None:
 
 
 def _version(desired: Desired, facts: ClusterFacts) -> Refusal | None:
-    found = other_versions(desired, facts)
+    aside = {host.name for host in desired.hosts_aside}
+    found = {name: said for name, said in other_versions(desired, facts).items() if name not in aside}
     if not found:
         return None
     return Refusal(PREFLIGHT, "OtherVersion", say("OtherVersion", detail=told(desired, found)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from redis_sentinel_operator.judge.aside import NOTE, rebooted
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.step import ProveRewrite, RememberNotes, Step
 from redis_sentinel_operator.plan.host import Host
@@ -15,6 +16,10 @@ def seen(host: Host) -> Part:
     notes = {name: value for name, value in _notes(host).items() if value}
     if host.claim is None or notes == host.notes:
         return Part()
+    if NOTE in host.notes and NOTE not in notes:
+        since = "; it was booted meanwhile" if rebooted(host.facts) else ""
+        why = f"spec.maintenanceHosts does not name it any more{since}"
+        return only(Step(host.name, "write down that it is looked after again", why, RememberNotes(notes), Stage.FILES))
     own = ", ".join(sorted(set(notes.values()) - set(host.notes.values()))) or "the package's"
     what = f"write down what the servers run with: {own}"
     why = "once it is stopped, nobody could tell"
@@ -38,6 +43,8 @@ def proof(desired: Desired, host: Host) -> Part:
 
 def _notes(host: Host) -> Mapping[str, str | None]:
     found: dict[str, str | None] = dict(host.notes)
+    if host.want.aside != "Maintenance":
+        found.pop(NOTE, None)
     if host.redis is not None and host.unit_of(host.redis) is not None:
         found["redisUnit"] = _other(host.redis_unit, host.family.redis_unit)
         found["redisFile"] = _other(host.redis_path, host.family.redis_conf)

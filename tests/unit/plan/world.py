@@ -35,6 +35,8 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
+    FreeUnits,
+    HoldUnits,
     InstallPackage,
     Plan,
     ProveRewrite,
@@ -45,6 +47,7 @@ from redis_sentinel_operator.model.step import (
     SetKernel,
     StartUnit,
     Step,
+    StopUnit,
     TakeClaim,
     WriteDropIn,
     WriteSentinelConf,
@@ -252,11 +255,45 @@ def _after(host: HostFacts, step: Step) -> HostFacts:
             assert isinstance(host.machine, Known)
             have = replace(host.machine.value, settings={**host.machine.value.settings, **now})
             return with_file(replace(host, machine=Known(have)), path, text)
+        case EnableUnits() | StartUnit() | StopUnit() | HoldUnits() | FreeUnits():
+            return _on_units(host, step.action)
+    return _set(host, step)
+
+
+def _on_units(host: HostFacts, action: EnableUnits | StartUnit | StopUnit | HoldUnits | FreeUnits) -> HostFacts:
+    match action:
         case EnableUnits(names):
             return reduce(lambda each, name: with_unit(each, name, enabled="enabled"), names, host)
         case StartUnit():
-            return _started(host, step.action)
-    return _set(host, step)
+            return _started(host, action)
+        case StopUnit(name):
+            return _stopped(host, name)
+        case HoldUnits(units):
+            return reduce(_stopped, units, _held(host, frozenset(units) | held(host)))
+        case FreeUnits(units):
+            return _held(host, held(host) - set(units))
+
+
+def held(host: HostFacts) -> frozenset[str]:
+    """The units that our fence keeps from starting."""
+    assert isinstance(host.machine, Known)
+    return host.machine.value.held
+
+
+def _held(host: HostFacts, units: frozenset[str]) -> HostFacts:
+    assert isinstance(host.machine, Known)
+    return replace(host, machine=Known(replace(host.machine.value, held=units)))
+
+
+def _stopped(host: HostFacts, unit: str) -> HostFacts:
+    if unit == EL7.redis_unit:
+        return with_unit(stopped_redis(host), unit, active="inactive")
+    if unit == EL7.sentinel_unit:
+        return stopped_sentinel(host)
+    assert isinstance(host.processes, Known)
+    rest = tuple(each for each in host.processes.value if each.unit != unit)
+    gone = {"redis": Known(None)} if not any(not each.sentinel for each in rest) else {}
+    return replace(host, processes=Known(rest), **gone)  # type: ignore[arg-type]
 
 
 def _set(host: HostFacts, step: Step) -> HostFacts:
