@@ -13,7 +13,7 @@ import pytest_asyncio
 from redis_sentinel_operator.apply.operation import NOT_DONE
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.board_acts import shown, stored
-from redis_sentinel_operator.model.desired import ClusterRef
+from redis_sentinel_operator.model.desired import ClusterRef, Desired
 from redis_sentinel_operator.model.operation import RememberOperation
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
@@ -57,10 +57,10 @@ class Play:
     board: Board
     documents: list[dict[str, Any]]
 
-    def pass_of(self, read: Any = None, found: Verdict = CALM, **more: Any) -> Operating:
+    def pass_of(self, read: Any = None, found: Verdict = CALM, what: Desired | None = None, **more: Any) -> Operating:
         """What a pass finds to do, with an act that asks for a switchover unless told otherwise."""
         known = {"todo": Plan(), "wish": WISH, "leaving": "", "now": NOON, **more}
-        return operating(self.board, desired(), read or facts(), found, **known)
+        return operating(self.board, what or desired(), read or facts(), found, **known)
 
     def acts(self) -> list[tuple[str, str]]:
         """The answers in status."""

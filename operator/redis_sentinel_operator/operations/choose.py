@@ -47,8 +47,12 @@ def unfit(host: Host, hosts: Sequence[Host]) -> str | None:
 
 
 def sentinel(scene: Scene, old: str, new: str) -> str:
-    """Return the address of the sentinel to be asked: if possible one that stands beside neither old nor new master."""
-    found = [host.address for host in scene.desired.sentinel_hosts]
+    """Return the address of the sentinel to be asked: if possible one that stands beside neither old nor new master.
+
+    One that is set aside does not run, or not for long.
+    """
+    hosts = scene.desired.sentinel_hosts
+    found = [host.address for host in hosts if not host.aside] or [host.address for host in hosts]
     return min(found, key=lambda address: (address == old, address == new))
 
 

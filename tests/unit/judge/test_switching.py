@@ -11,8 +11,8 @@ import pytest
 from redis_sentinel_operator.judge.switching import why_not_ask, why_not_demote, why_not_start_again, why_not_stop
 from redis_sentinel_operator.model.fact import Known, Unknown
 from redis_sentinel_operator.model.operation import AskFailover, Demote, Fence
-from unit.operations.scenes import config, facts, redis
-from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, unreachable
+from unit.operations.scenes import both, config, facts, redis
+from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, stopped_sentinel, unreachable
 
 CLOSED = config(min_slaves_to_write="99")
 FENCE = Fence(6379, 20.0, S2, {"min-slaves-max-lag": "10", "min-slaves-to-write": "99"}, {"min-slaves-to-write": "0"})
@@ -32,6 +32,14 @@ def test_a_sentinel_may_be_asked_while_all_holds() -> None:
     assert why_not_ask(ASK, desired(), *read()) is None
     ahead = {"M": lambda host: CLOSED(redis(offset=10)(host)), "S2": redis(offset=14)}
     assert why_not_ask(ASK, desired(), *read(**ahead)) is None
+
+
+def test_a_sentinel_that_rests_on_purpose_is_not_waited_for() -> None:
+    hosts = tuple(replace(host, aside="Fenced" if host.name == S3 else "") for host in desired().hosts)
+    what = desired(hosts=hosts)
+    assert why_not_ask(ASK, what, *read(S3=both(stopped_redis, stopped_sentinel))) is None
+    away = read(S3=unreachable)
+    assert why_not_ask(ASK, what, *away) == "not every declared sentinel answers and names the same master"
 
 
 WHY_NOT: dict[str, tuple[dict[str, Change], str]] = {

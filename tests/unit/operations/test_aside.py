@@ -8,10 +8,14 @@ import pytest
 
 from redis_sentinel_operator.model.desired import Aside, Desired
 from redis_sentinel_operator.model.operation import Operation
+from redis_sentinel_operator.operating import carry_out
 from redis_sentinel_operator.operations import aside, choose, drill, switchover
 from redis_sentinel_operator.operations.move import Scene, Wish
 from unit.operations.scenes import NOBODY, SWITCHED, config, facts, scene
 from unit.plan.world import S1, S2, S3, M, desired, stopped_sentinel, verdict
+from unit.test_operating import Hands, Play, play
+
+__all__ = ["play"]
 
 
 def named(what: Aside = "Maintenance", *names: str) -> Desired:
@@ -88,3 +92,32 @@ def test_a_drill_is_for_a_cluster_with_all_its_hosts() -> None:
         "a drill needs all hosts, and left out on purpose are redis_slave03 (spec.maintenanceHosts): take them out of "
         "there first"
     )
+
+
+def test_a_sentinel_that_is_set_aside_is_not_asked() -> None:
+    begun = aside.due(scene(what=named("Maintenance", M, S1)), ())
+    assert isinstance(begun, Operation)
+    assert (scene().name(begun.new), scene().name(begun.sentinel)) == (S2, S3)
+
+
+async def test_the_switchover_is_told_as_an_act_and_begins_in_the_same_pass(play: Play) -> None:
+    hands = Hands(play.board)
+    now = play.pass_of(what=named("Fenced", M), wish=None)
+    went = await carry_out(now, hands.do)
+    assert hands.log[-1] == "prefer: set slave-priority 1 on the running redis for a while"
+    assert went.results[-1].step.why == (
+        "a switchover was asked for by the act annotation, or the spec sets the master aside"
+    )
+    assert play.acts() == [("Running", "redis_slave01 is to become master instead of redis_master01")]
+
+
+async def test_with_hands_off_nothing_begins(play: Play) -> None:
+    assert play.pass_of(what=named("Fenced", M), wish=None, leaving="management became Paused").moves is None
+    assert play.acts() == []
+
+
+async def test_why_it_does_not_begin_is_what_the_pass_waits_for(play: Play) -> None:
+    read = facts(S1=config(slave_priority="0"), S2=config(slave_priority="0"))
+    now = play.pass_of(read, what=named("Maintenance", M), wish=None)
+    assert now.moves is None
+    assert now.todo.waiting == (WAITS["nobody to switch to"][2],)

@@ -1,0 +1,78 @@
+"""Hosts in maintenance: a replica that is booted meanwhile, and a master, which is replaced first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from e2e.rig import NAME, Rig, Status, condition, is_healthy, master
+from lab.ledger import ledger
+from lab.seed import NAMESPACE
+
+PROCESSES = "pgrep -a 'redis-(ser|sen)'"
+
+
+def name_hosts(rig: Rig, *names: str) -> int:
+    """Name the hosts that are worked on; the generation that says so."""
+    patch = json.dumps({"spec": {"maintenanceHosts": list(names) or None}})
+    rig.cp.kubectl("patch", "rsc", NAME, "-n", NAMESPACE, "--type=merge", "-p", patch)
+    return int(rig.body()["metadata"]["generation"])
+
+
+def wait_for(rig: Rig, generation: int, seconds: float = 60) -> Status:
+    return rig.wait(lambda s: is_healthy(s) and s["observedGeneration"] == generation, "all as declared", seconds)
+
+
+def host_of(status: Status, name: str) -> dict[str, Any]:
+    return next(each for each in status["hosts"] if each["name"] == name)
+
+
+@pytest.mark.timeout(300)
+def test_a_replica_is_booted_in_maintenance_and_comes_back_in_sync(seed: Rig) -> None:
+    name = next(host.name for host in reversed(list(seed.lab.replicas)) if host.name != master(seed.status()))
+    host = seed.lab[name]
+    with ledger(seed.lab, seed.password) as book:
+        status = wait_for(seed, name_hosts(seed, name))
+        assert (host_of(status, name)["state"], host_of(status, name)["redis"]) == ("Maintenance", "Stopped")
+        assert host.run(PROCESSES, check=False).stdout == ""
+        assert (status["ready"], status["replicas"], status["sentinels"]) == ("3/4", "2/3", "2/3")
+        assert condition(status, "Ready")["reason"] == "HealthyButForSome"
+        assert status["message"].endswith(f"Left out on purpose: {name} (spec.maintenanceHosts).")
+
+        host.run("systemctl disable -q redis redis-sentinel")
+        host.shut_down()
+        status = seed.wait(lambda s: host_of(s, name)["redis"] == "Unknown", "it is away", 30)
+        assert (status["phase"], condition(status, "HostsReachable")["status"]) == ("Healthy", "True")
+        host.boot()
+        status = seed.wait(lambda s: "booted since" in host_of(s, name).get("message", ""), "it is back", 60)
+        assert host_of(status, name)["redis"] == "Stopped"
+
+        generation = name_hosts(seed)
+        status = seed.wait(
+            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 60
+        )
+        assert host_of(status, name)["state"] == "Member"
+        assert (status["replicas"], status["sentinels"]) == ("3/3", "3/3")
+        book.wait(30, seed.lab[master(status)].address)
+    assert book.missing(host) == []
+    assert host.run("systemctl is-enabled redis redis-sentinel").stdout.split() == ["enabled", "enabled"]
+
+
+@pytest.mark.timeout(300)
+def test_a_master_is_replaced_before_it_is_stopped(seed: Rig) -> None:
+    old = master(seed.status())
+    with ledger(seed.lab, seed.password) as book:
+        status = wait_for(seed, name_hosts(seed, old), 120)
+        new = master(status)
+        assert new != old
+        assert (host_of(status, old)["state"], host_of(status, old)["redis"]) == ("Maintenance", "Stopped")
+        assert (status["failovers"][-1]["from"], status["failovers"][-1]["cause"]) == (old, "Ours")
+        assert (status["acts"][-1]["verb"], status["acts"][-1]["result"]) == ("switchover", "Done")
+        generation = name_hosts(seed)
+        seed.wait(
+            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 60
+        )
+        book.wait(30, seed.lab[new].address)
+    assert [ack for ack in book.missing(seed.lab[new]) if ack.kind == "plain"] == []
