@@ -109,6 +109,11 @@ class Board:
         return {host.name: host.address for host in self._status.hosts if host.state in MEMBERS} or None
 
     @property
+    def fenced(self) -> frozenset[str]:
+        """The hosts that were seen to be fenced when they were last read."""
+        return frozenset(host.name for host in self._status.hosts if host.state == "Fenced")
+
+    @property
     def answered(self) -> frozenset[str]:
         """The times (or whole texts, where there is no time) of the acts that were answered."""
         told = {each for act in self._status.acts for each in (act.at, act.arg) if each}

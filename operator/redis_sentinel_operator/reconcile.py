@@ -214,8 +214,7 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
 
 def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
     members = frozenset(this.board.members or ())
-    fenced = frozenset(each["name"] for each in this.board.document().get("hosts", ()) if each.get("state") == "Fenced")
-    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members, fenced)
+    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members, this.board.fenced)
     return plan(this.desired, facts, verdict, context)
 
 

@@ -62,6 +62,7 @@ def test_the_state_of_a_host_is_what_was_seen(board: Board, case: str) -> None:
     for what, host in seen:
         last = told(board, what, host)
     assert last["state"] == state
+    assert board.fenced == ({S3} if state == "Fenced" else frozenset())
     assert (last.get("message") or "").startswith(message or "")
     assert bool(last.get("message")) is bool(message)
     assert board.members == ADDRESS

@@ -83,6 +83,14 @@ def test_the_first_host_with_redis_is_the_initial_master_when_unset() -> None:
     assert desired({"spec.initialMaster": GONE, "spec.hosts[0].redis": False}).initial_master == "redis_slave01"
 
 
+def test_a_host_that_is_named_is_aside_and_a_fence_holds_through_maintenance() -> None:
+    named = {"spec.maintenanceHosts": ["redis_slave01", "redis_slave02"], "spec.fencedHosts": ["redis_slave02"]}
+    assert [(host.name, host.aside) for host in desired({**named}).hosts_aside] == [
+        ("redis_slave01", "Maintenance"),
+        ("redis_slave02", "Fenced"),
+    ]
+
+
 def test_a_host_overrides_ssh_and_package_field_by_field() -> None:
     resolved = desired(
         {

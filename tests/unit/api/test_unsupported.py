@@ -182,6 +182,14 @@ def test_a_refused_change_of_hosts_leaves_the_followed_hosts_as_they_are(changes
     assert followed.sentinel.quorum == 2
 
 
+@pytest.mark.parametrize("state", ["Maintenance", "Fenced"])
+def test_a_member_that_is_left_out_on_purpose_is_a_member(state: str) -> None:
+    body = alive(changed({"spec.hosts[3]": GONE}))
+    next(each for each in body["status"]["hosts"] if each["name"] == "redis_slave03")["state"] = state
+    followed = living(body, parse(body), resolve(body, None))
+    assert "redis_slave03" in [host.name for host in followed.hosts]
+
+
 def test_a_member_keeps_its_new_name_and_access_and_a_removed_one_is_reached_as_before() -> None:
     body = alive(changed({"spec.hosts[1].name": "db2", "spec.hosts[1].sshAddress": "10.0.0.2", "spec.hosts[3]": GONE}))
     body["status"]["hosts"][3]["ssh"] = {"address": "10.0.0.4", "user": "admin", "port": 2222}

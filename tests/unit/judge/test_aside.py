@@ -95,9 +95,9 @@ def test_a_host_that_is_left_out_on_purpose_is_told_and_no_fault(what: Aside, fi
 def test_what_is_wrong_elsewhere_is_told_as_ever() -> None:
     told = found(facts(silent(S2), unreachable(S3), of=alive), aside())
     assert (told["quorum"][:2], told["replication"][:2]) == ((None, "SentinelsUnreadable"), (False, "ReplicaMissing"))
-    told = found(facts(unreachable(S2), silent(S3), of=alive), aside())
+    told = found(facts(unreachable(S2), unreachable(S3), of=alive), aside())
     assert told["reachable"][:2] == (False, "HostUnreachable")
-    assert "redis_slave03" not in told["reachable"][2]
+    assert told["reachable"][2].startswith("redis_slave02: no route to host. The operator tries again by itself.")
     assert found(facts(silent(S2), silent(S3), of=alive), aside())["quorum"][:2] == (False, "QuorumLost")
 
 
@@ -174,6 +174,12 @@ SPARED: dict[str, tuple[ClusterFacts, str | None]] = {
     ),
     "others that may not lead": (facts(weak(S1), weak(S2), of=alive), NONE),
 }
+
+
+def test_one_that_is_to_be_stopped_as_well_is_nobody_to_promote() -> None:
+    what = aside("Maintenance", S2, S3)
+    read = facts(weak(S1), of=alive)
+    assert why_not_spared(S3, what, read, judge(what, read, LAST, JudgeContext(OWNER, None, 1000))) == NONE
 
 
 @pytest.mark.parametrize("case", SPARED)

@@ -10,6 +10,7 @@ import pytest
 from redis_sentinel_operator.model.desired import Aside, Desired
 from redis_sentinel_operator.model.fact import (
     ClusterFacts,
+    Denied,
     HostFacts,
     Known,
     Listener,
@@ -168,6 +169,33 @@ def test_a_server_of_others_is_not_stopped() -> None:
     assert actions(todo) == [HoldUnits(BOTH)]
 
 
+def test_the_unit_of_the_package_is_left_to_others_who_run_it() -> None:
+    """Ours runs by a unit of its own, and the package's serves at another port."""
+
+    def apart(host: HostFacts) -> HostFacts:
+        assert isinstance(host.redis, Known)
+        assert isinstance(host.redis.value, RedisFacts)
+        own, other = (Process(pid, "redis-server", unit, False) for pid, unit in ((5, "own.service"), (6, BOTH[0])))
+        ports = (Listener(6379, "redis-server", 5), Listener(6380, "redis-server", 6))
+        known = Known(replace(host.redis.value, process_id=5))
+        return replace(host, processes=Known((own, other)), listeners=Known(ports), redis=known, sentinel=Known(None))
+
+    todo = planned(named("Fenced", S3), cluster(well, S3=apart))
+    assert [each for each in actions(todo) if isinstance(each, HoldUnits)] == [HoldUnits(("own.service", BOTH[1]))]
+
+
+HALF: dict[str, Change] = {
+    "one drop-in is gone": lambda host: replace(host, machine=Known(MachineFacts({}, held=frozenset({BOTH[0]})))),
+    "one unit runs": lambda host: with_unit(host, BOTH[0], active="activating"),
+}
+
+
+@pytest.mark.parametrize("case", HALF)
+def test_a_fence_that_is_not_whole_is_made_whole(case: str) -> None:
+    todo = planned(named("Fenced", S3), cluster(well, S3=lambda _: HALF[case](gone("Fenced"))))
+    assert actions(todo) == [HoldUnits(BOTH)]
+
+
 # -- left alone
 
 
@@ -186,6 +214,22 @@ def test_whatever_is_wrong_on_a_host_in_maintenance_nothing_is_planned(case: str
     read = cluster(well, S3=lambda _: SPOILS[case](gone("Maintenance")))
     assert planned(named("Maintenance", S3), read) == Plan()
     assert planned(named("Maintenance", S3), read, verdict(Situation.ALIVE, M, "it goes on")).steps == ()
+
+
+def test_what_is_refused_of_others_is_not_asked_of_a_host_in_maintenance() -> None:
+    """Another version, and a password that nobody here has."""
+    left = replace(gone("Maintenance"), packages=Known({"redis": "3.2.12-2.el7"}))
+    whole = named("Maintenance", S3)
+    package = replace(whole.hosts[0].package, version="3.2.6-2.el7")
+    whole = replace(whole, hosts=tuple(replace(host, package=package) for host in whole.hosts))
+    read = cluster(well, S3=lambda _: left)
+    assert planned(whole, read).refusal is None
+    back = planned(replace(whole, hosts=tuple(replace(host, aside="") for host in whole.hosts)), read)
+    assert back.refusal is not None
+    assert back.refusal.reason == "OtherVersion"
+    files = {"S3": lambda _: edited(replace(left, redis=Known(Denied("NOAUTH"))), requirepass="another")}
+    assert planned(named("Maintenance", S3), cluster(well, **files), NOBODY).refusal is None
+    assert planned(desired(), cluster(well, **files), NOBODY).refusal is not None
 
 
 def test_a_host_that_is_back_is_looked_after_again() -> None:
