@@ -20,11 +20,24 @@ from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.table import TABLE
 from redis_sentinel_operator.conf.values import same
 from redis_sentinel_operator.errors import SpecRefused
+from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Denied, HostFacts, Known, RedisFacts, Unknown
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import ConfigSet, EditConf, Plan, SentinelSet, StartUnit
+from redis_sentinel_operator.model.step import (
+    ConfigSet,
+    EditConf,
+    FreeUnits,
+    HoldUnits,
+    Need,
+    Plan,
+    RememberNotes,
+    SentinelSet,
+    StartUnit,
+    StopUnit,
+    TakeClaim,
+)
 from redis_sentinel_operator.observe import probe, redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
 from redis_sentinel_operator.plan.order import plan
@@ -137,6 +150,34 @@ def planned(family: str, hosts: dict[str, HostFacts]) -> tuple[Plan, ClusterFact
 @given(data=st.data())
 def test_a_host_that_answers_nonsense_is_never_acted_on_by_guess(data: st.DataObject) -> None:
     family = data.draw(st.sampled_from(sorted(CAPTURED)), label="family")
+    _check(*planned(family, sick_hosts(data, family)))
+
+
+@settings(max_examples=tried(200), suppress_health_check=HEALTH)
+@given(data=st.data())
+def test_a_host_that_is_to_do_nothing_gets_no_other_step_whatever_is_answered(data: st.DataObject) -> None:
+    family = data.draw(st.sampled_from(sorted(CAPTURED)), label="family")
+    named = data.draw(st.dictionaries(st.sampled_from(sorted(ADDRESS)), st.sampled_from(["Maintenance", "Fenced"])))
+    whole = captured(family)
+    wanted = replace(whole, hosts=tuple(replace(host, aside=named.get(host.name, "")) for host in whole.hosts))
+    reading = ClusterFacts(sick_hosts(data, family), 0.0)
+    verdict = judge(wanted, reading, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
+    stopped = set()
+    for step in plan(wanted, reading, verdict, DONE).steps:
+        if isinstance(step.action, StopUnit | HoldUnits):
+            stopped.add(step.host)
+            assert [why_not(need, step.host, wanted, reading, verdict) for need in Need if need in step.needs] == [
+                None
+            ] * 4
+        assert step.host not in named or isinstance(
+            step.action, StopUnit | HoldUnits | FreeUnits | RememberNotes | TakeClaim
+        ), step
+    assert len(stopped) <= 1
+    assert stopped <= named.keys()
+
+
+def sick_hosts(data: st.DataObject, family: str) -> dict[str, HostFacts]:
+    """All hosts of a family's cluster, some of which answer nonsense."""
     wanted = captured(family)
     hosts: dict[str, HostFacts] = {}
     sick = data.draw(st.sets(st.sampled_from(sorted(ADDRESS)), min_size=1), label="sick")
@@ -147,7 +188,7 @@ def test_a_host_that_answers_nonsense_is_never_acted_on_by_guess(data: st.DataOb
             of_redis = data.draw(st.one_of(st.just(of_redis), mangled(of_redis)), label="redis")
             of_sentinel = data.draw(st.one_of(st.just(of_sentinel), mangled(of_sentinel)), label="sentinel")
         hosts[host.name] = read(family, host, (probed, of_redis, of_sentinel))
-    _check(*planned(family, hosts))
+    return hosts
 
 
 def _check(todo: Plan, reading: ClusterFacts) -> None:
