@@ -23,7 +23,8 @@ def told(board: Board, what: Aside, host: HostFacts) -> dict[str, str]:
     """The host in status after a pass that found nothing to do."""
     board.confirm(OLD, {**CALM, S3: host.sentinel}, aside(what))
     read = facts(host, replace(alive(M), redis=master(S1, S2)), of=alive)
-    board.report(report(read, desired=aside(what)), aside(what))
+    for at in (0.0, 10.0):  # what is unread for a moment is no news
+        board.report(report(replace(read, at=at), desired=aside(what)), aside(what))
     return next(each for each in board.document()["hosts"] if each["name"] == S3)
 
 
@@ -87,7 +88,8 @@ def test_of_a_host_in_maintenance_no_event_says_that_it_is_away(board: Board) ->
     told(board, "Maintenance", noted(silent(S3)))
     before = board.document()
     read = facts(unreachable(S2), unreachable(S3), of=alive)
-    board.report(report(read, desired=aside()), aside())
+    for at in (20.0, 30.0):
+        board.report(report(replace(read, at=at), desired=aside()), aside())
     (lost,) = [each for each in news(before, board.document()) if each.reason == "HostUnreachable"]
     assert "redis_slave02" in lost.message
     assert "redis_slave03" not in lost.message
