@@ -13,6 +13,7 @@ from redis_sentinel_operator.operations import choose, switchover
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.times import second, seconds
 
+_ASK = "ask again when phase is Healthy"  # what a person who asked is told
 _AGAIN = 600.0  # seconds after a switchover that failed: each attempt makes writers wait
 
 
@@ -31,7 +32,8 @@ def due(scene: Scene, acts: Sequence[Mapping[str, Any]]) -> Operation | str | No
     begun = reason or switchover.begin(scene, Wish(switchover.NAME, choose.BEST, second(scene.now)))
     if isinstance(begun, Operation):
         return begun
-    return f"{field_of(host)} names {host.name}, which is the master and is not stopped: {begun.rstrip('. ')}"
+    said = begun.rstrip(". ").replace(_ASK, "it begins by itself then")
+    return f"{field_of(host)} names {host.name}, which is the master and is not stopped: {said}"
 
 
 def _failed_lately(scene: Scene, acts: Sequence[Mapping[str, Any]]) -> str:

@@ -43,13 +43,13 @@ WAITS: dict[str, tuple[Scene, tuple[dict[str, str], ...], str]] = {
     "something else first": (
         scene(what=named("Maintenance", M), pending="redis on redis_slave03 is stopped"),
         (),
-        HEAD + "something is to be done first: redis on redis_slave03 is stopped; ask again when phase is Healthy",
+        HEAD + "something is to be done first: redis on redis_slave03 is stopped; it begins by itself then",
     ),
     "a sentinel is missing": (
         scene(facts(S3=stopped_sentinel), what=named("Maintenance", M)),
         (),
         HEAD + "not every declared sentinel answers and names the same master; a switchover begins only while all is "
-        "calm: ask again when phase is Healthy",
+        "calm: it begins by itself then",
     ),
     "it failed a while ago": (
         scene(what=named("Maintenance", M)),
