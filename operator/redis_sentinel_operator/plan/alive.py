@@ -53,7 +53,7 @@ def alive(
         parts += [
             firewall(desired, host, only_open=True) + sentinel(desired, host, None, facts)
             for host in hosts
-            if installed(host)
+            if installed(host) and not free(host).steps  # one that is still fenced cannot start
         ]
         return together(parts) + auth_pass(desired, facts, hosts, verdict)
     named = named_masters(desired, facts, every)

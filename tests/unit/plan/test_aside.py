@@ -320,6 +320,12 @@ def test_in_a_transition_nobody_is_stopped() -> None:
     assert (todo.steps, todo.waiting) == ((), ("a failover goes on",))
 
 
+def test_what_is_still_fenced_is_not_started_in_a_transition() -> None:
+    read = cluster(well, S2=stopped_sentinel, S3=lambda _: gone("Fenced"))
+    todo = planned(desired(), read, verdict(Situation.ALIVE, M, "a failover goes on"))
+    assert [(step.host, type(step.action)) for step in todo.steps] == [(S2, StartUnit)]
+
+
 def test_a_fenced_host_that_is_away_is_known_to_be_fenced() -> None:
     assert planned(named("Fenced", S3), cluster(well, S3=unreachable), ALIVE, S3) == Plan()
 
