@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.report import Outcome
 from redis_sentinel_operator.operations.procedures import ACTS
 
 ANNOTATION = "redis-sentinel-operator.io/act"
-VERBS = ("adopt-claim", *ACTS)
+FORGET = "forget-host"
+VERBS = ("adopt-claim", FORGET, *ACTS)
 MAX_AGE = timedelta(minutes=10)
 
 
@@ -39,6 +43,22 @@ def read_act(body: Mapping[str, Any], answered: frozenset[str], now: datetime) -
         return _unanswered(Act("", "", text, _shape(text)), answered)
     verb, arg, at = words
     return _unanswered(Act(verb, arg, at, _why_refused(verb, at, metadata["creationTimestamp"], now)), answered)
+
+
+def answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
+    """Answer an act, unless the pass was stopped before it could do anything: then the next one does it."""
+    if act.refused:
+        board.act(act.verb, act.arg, act.at, "Refused", act.refused)
+    elif act.verb == FORGET:
+        return  # it is answered where it is done
+    elif desired.management != "Full":
+        message = f"management is {desired.management}: nothing is changed on any host"
+        board.act(act.verb, act.arg, act.at, "Refused", message)
+    elif act.verb in ACTS:
+        return  # it was answered where it began, and is again where it ends
+    elif outcome.changed or not outcome.halted:
+        result = "Refused" if outcome.failed or outcome.requeue_after < 0 else "Done"
+        board.act(act.verb, act.arg, act.at, result, outcome.sentence)
 
 
 def _unanswered(act: Act, answered: frozenset[str]) -> Act | None:

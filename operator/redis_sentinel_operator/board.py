@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from redis_sentinel_operator.api.status import MEMBERS, Bootstrap, Condition, HostStatus, MasterStatus, Phase, Status
+from redis_sentinel_operator.api.status import Bootstrap, Condition, HostStatus, MasterStatus, Phase, Status
 from redis_sentinel_operator.board_acts import own_failover, shown, stored, with_answer
 from redis_sentinel_operator.board_down import Down
 from redis_sentinel_operator.board_failovers import Failovers, restarted
-from redis_sentinel_operator.board_hosts import Drift, as_member, counts, hosts, plan_items
+from redis_sentinel_operator.board_hosts import Drift, counts, hosts, plan_items
+from redis_sentinel_operator.board_members import begun, left, members, recorded, taken_over
 from redis_sentinel_operator.board_unread import Unread
 from redis_sentinel_operator.board_writer import NO_HURRY, LatestWriter, patience_for
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
@@ -105,13 +106,27 @@ class Board:
 
     @property
     def members(self) -> Mapping[str, str] | None:
-        """Name and address of the hosts of a cluster that was once wholly as declared, None before."""
-        return {host.name: host.address for host in self._status.hosts if host.state in MEMBERS} or None
+        """Name and address of the members of a cluster that was once wholly as declared, None before."""
+        return members(self._status.hosts) or None
 
     @property
     def fenced(self) -> frozenset[str]:
         """The hosts that were seen to be fenced when they were last read."""
-        return frozenset(host.name for host in self._status.hosts if host.state == "Fenced")
+        return self.recorded("Fenced")
+
+    def recorded(self, state: str) -> frozenset[str]:
+        """Return the names of the hosts that status has in that state."""
+        return recorded(self._status.hosts, state)
+
+    def begin_joining(self, desired: Desired, names: Iterable[str]) -> None:
+        """Note which hosts join; to be flushed before the first thing is done there."""
+        self._update(hosts=begun(self._status.hosts, desired, names))
+        self._store()
+
+    def left(self, names: Collection[str]) -> None:
+        """Note that hosts have left, as a person said so."""
+        self._update(hosts=left(self._status.hosts, names, second(self._now())))
+        self._store()
 
     @property
     def answered(self) -> frozenset[str]:
@@ -208,8 +223,10 @@ class Board:
             drift = report.plan.drift
             numbers = counts(desired, report.facts, master, drift)
             self._settle(report.verdict, report.facts)
+            whole = report.plan.settled and report.refusal is None and desired.management == "Full"
+            seen, whole = self._seen(report.facts, drift, desired), whole and isinstance(self._master, Confirmed)
             self._update(
-                hosts=self._joined(self._seen(report.facts, drift, desired), report, desired),
+                hosts=taken_over(seen, report.plan, desired, second(self._now()), whole=whole),
                 ready=numbers.ready,
                 replicas=numbers.replicas,
                 sentinels=numbers.sentinels,
@@ -358,15 +375,6 @@ class Board:
         master = self._master or Uncertain("NotReadYet", "")
         return hosts(desired, facts, master, drift, self._status.hosts, newer=self._newer, heard=self._heard)
 
-    def _joined(self, seen: tuple[HostStatus, ...], report: Report, desired: Desired) -> tuple[HostStatus, ...]:
-        """Make all declared hosts members once the cluster was wholly as declared: then one more is a change."""
-        complete = report.plan.settled and isinstance(self._master, Confirmed) and report.refusal is None
-        if not complete or desired.management != "Full":
-            return seen
-        names = {host.name for host in desired.hosts}
-        joined = second(self._now())
-        return tuple(as_member(host, joined) if host.name in names else host for host in seen)
-
     def _master_status(self, master: Confirmed, old: MasterStatus | None) -> MasterStatus:
         same = old is not None and _is_same(old, master)
         withdrawn = self._down.withdraws(master, self._desired, aborted=self.aborted)
@@ -389,6 +397,5 @@ def _is_same(old: MasterStatus, new: Confirmed) -> bool:
 def _finding(conditions: Sequence[Condition], kind: str) -> Finding | None:
     """Return what a stored condition says, None when there is none."""
     found = next((each for each in conditions if each.type == kind), None)
-    if found is None:
-        return None
-    return Finding({"True": True, "False": False}.get(found.status), found.reason, found.message)
+    holds = {"True": True, "False": False}
+    return None if found is None else Finding(holds.get(found.status), found.reason, found.message)

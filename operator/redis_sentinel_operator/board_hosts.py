@@ -55,17 +55,18 @@ def counts(desired: Desired, facts: ClusterFacts, master: Mastership, drift: Dri
     in_office = views(desired, {name: host.sentinel for name, host in facts.hosts.items()}).keys()
     ready = [
         host.name
-        for host in desired.hosts
+        for host in desired.staying
         if (host.name in in_role or not host.redis)
         and (host.name in in_office or not host.sentinel)
         and not drift.get(host.name)
         and not isinstance(facts.hosts[host.name].os if host.name in facts.hosts else Unknown(""), Unknown)
     ]
-    wanted = max(len(desired.redis_hosts) - 1, 0)
+    leads = isinstance(master, Confirmed) and any(master.address == host.address for host in desired.leaving)
+    wanted = len(desired.redis_hosts) if leads else max(len(desired.redis_hosts) - 1, 0)
     return Counts(
-        ready=f"{len(ready)}/{len(desired.hosts)}",
+        ready=f"{len(ready)}/{len(desired.staying)}",
         replicas=f"{len(linked)}/{wanted}",
-        sentinels=f"{len(in_office)}/{len(desired.sentinel_hosts)}",
+        sentinels=f"{len(in_office)}/{len(desired.wanted_sentinels)}",
     )
 
 
@@ -79,29 +80,40 @@ def hosts(
     newer: Mapping[str, str] = MappingProxyType({}),
     heard: Mapping[str, Fact[str]] = MappingProxyType({}),
 ) -> tuple[HostStatus, ...]:
-    """Return status.hosts: the declared ones in their order, then members that are not declared any more.
+    """Return status.hosts: the declared ones in their order, then those that are leaving, then those that are gone.
+
+    A host is its address: one that has another name by now is the same. What was never touched goes without a trace.
 
     `newer` says by host name which newer package its repositories have (`redis 3.2.12-2.el7`), `heard` whether its
     sentinel is followed.
     """
-    old = {host.name: host for host in before}
-    names = {host.name for host in desired.hosts}
+    old = {host.address: host for host in before}
+    addresses = {host.address for host in desired.hosts}
     declared = [
         HostStatus(
-            **_kept(host, facts.hosts.get(host.name), old.get(host.name)),
+            **_kept(host, facts.hosts.get(host.name), old.get(host.address)),
             **_declared(host),
-            **_seen(host, facts.hosts.get(host.name), old.get(host.name)),
+            **_seen(host, facts.hosts.get(host.name), old.get(host.address)),
             followed=_followed(host, heard.get(host.name)),
             config=_config(drift.get(host.name, ())),
             message=_message(desired, host, facts, master, newer=newer.get(host.name, ""), heard=heard.get(host.name)),
         )
         for host in desired.hosts
     ]
-    return (*declared, *(host for host in before if host.name not in names and host.state is not None))
+    return (*declared, *(host for host in before if host.address not in addresses and host.state is not None))
 
 
 def _kept(host: DesiredHost, read: HostFacts | None, old: HostStatus | None) -> dict[str, Any]:
-    return {"joined_at": old.joined_at, "state": _state(host, read, old.state)} if old else {}
+    """Return what only status knows of a host; one that leaves is told as such, one that was put back as a member."""
+    if old is None:
+        return {}
+    if host.state == "Leaving":
+        return {"joined_at": old.joined_at, "left_at": old.left_at, "state": "Leaving"}
+    if old.left_at:
+        return {}  # it comes anew
+    back: HostState = "Member" if host.state == "Member" else "Joining"
+    before = back if old.state == "Leaving" else old.state
+    return {"joined_at": old.joined_at, "state": _state(host, read, before)}
 
 
 def as_member(host: HostStatus, joined: str) -> HostStatus:
@@ -183,6 +195,8 @@ def _message(
     read = facts.hosts.get(host.name)
     if read is None:
         return "It was not read."
+    if host.state == "Leaving":
+        return _leaving(host, read, master)
     if isinstance(read.os, Unknown):
         return f"{field_of(host)} names it; {read.os.message}" if host.aside else read.os.message
     if host.aside and (entered(read) if host.aside == "Maintenance" else is_held(host, read)):
@@ -204,6 +218,17 @@ def _message(
             f"{newer} can be had: `yum --disableexcludes=main update {name}` restarts redis, so replicas first"
         )
     return "; ".join(filter(None, troubles)) or None
+
+
+def _leaving(host: DesiredHost, read: HostFacts, master: Mastership) -> str:
+    if isinstance(read.os, Unknown):
+        return (
+            f"It is not in spec.hosts any more, and is Leaving until it is proved to be stopped, or forgotten (act "
+            f"forget-host {host.name}): {read.os.message}"
+        )
+    if isinstance(master, Confirmed) and master.host == host.name:
+        return "It is not in spec.hosts any more and leaves when another host is the master (act switchover)."
+    return "It is not in spec.hosts any more: its servers are stopped and disabled, and the sentinels forget it."
 
 
 def _is_installed(read: HostFacts, newer: str) -> bool:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from redis_sentinel_operator.acts import Act, read_act
+from redis_sentinel_operator.acts import FORGET, Act, answer, read_act
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.connect.bastion import Bastions
@@ -275,7 +275,7 @@ class Cluster:
             body = await self._body()
             if body is None:
                 return None
-            self._declared = await read_declared(self._services.kube, body, board.members, self._declared)
+            self._declared = await read_declared(self._services.kube, body, self._declared)
             act = read_act(body, board.answered, datetime.now(UTC))
         except ApiUnavailable as error:
             log.warning("%s: %s; following goes on with what was declared before", self.ref, error)
@@ -296,7 +296,7 @@ class Cluster:
         self, board: Board, listening: Listening, desired: Desired, act: Act | None, was_read: WasRead = nothing
     ) -> Outcome:
         adopt = act is not None and not act.refused and act.verb == "adopt-claim"
-        wish = Wish(act.verb, act.arg, act.at) if act and not act.refused and act.verb in ACTS else None
+        asked = Wish(act.verb, act.arg, act.at) if act and not act.refused else None
         before = board.last_master
         outcome = await reconcile(
             Pass(
@@ -311,7 +311,8 @@ class Cluster:
                 interrupted=self._interrupted,
                 refusal=self._declared.refusal,
                 adopt_claim=adopt,
-                wish=wish,
+                wish=asked if asked and asked.verb in ACTS else None,
+                forget=asked if asked and asked.verb == FORGET else None,
                 surveys=self._surveys.facts,
                 was_read=was_read,
             )
@@ -322,7 +323,7 @@ class Cluster:
             listening.note_switch(before)
         self._returning.look_for(outcome.away, desired, self._links)
         if act is not None:
-            _answer(board, desired, act, outcome)
+            answer(board, desired, act, outcome)
         return outcome
 
     def _guard(self) -> Guard:
@@ -384,17 +385,3 @@ class Cluster:
         delay = min(outcome.requeue_after * 1.2 ** min(self._unchanged, 50), self._settings.resync)
         spread = delay * self._settings.resync_jitter
         return min(outcome.retry_in, delay + random.uniform(-spread, spread))  # noqa: S311 - spreads load, no secret
-
-
-def _answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
-    """Answer an act, unless the pass was stopped before it could do anything: then the next one does it."""
-    if act.refused:
-        board.act(act.verb, act.arg, act.at, "Refused", act.refused)
-    elif desired.management != "Full":
-        message = f"management is {desired.management}: nothing is changed on any host"
-        board.act(act.verb, act.arg, act.at, "Refused", message)
-    elif act.verb in ACTS:
-        return  # it was answered where it began, and is again where it ends
-    elif outcome.changed or not outcome.halted:
-        result = "Refused" if outcome.failed or outcome.requeue_after < 0 else "Done"
-        board.act(act.verb, act.arg, act.at, result, outcome.sentence)

@@ -11,9 +11,11 @@ from redis_sentinel_operator.api.desired import (
     check_password,
     living,
     password_ref,
+    refuse_members,
     refuse_unsupported,
     resolve,
     ssh_secret_name,
+    with_members,
 )
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
 from redis_sentinel_operator.connect import Credentials
@@ -41,13 +43,8 @@ class Declared:
     refusal: Refusal | None
 
 
-async def read_declared(
-    kube: KubeClient, body: Mapping[str, Any], members: Mapping[str, str] | None, before: Declared
-) -> Declared:
-    """Read the resource's Secrets and resolve it.
-
-    `members` are the hosts (name to address) of a cluster whose bootstrap is completed, None before.
-    """
+async def read_declared(kube: KubeClient, body: Mapping[str, Any], before: Declared) -> Declared:
+    """Read the resource's Secrets and resolve it, with what its status records of its hosts."""
     desired, credentials = before.desired, before.credentials
     try:
         spec = parse(body)
@@ -62,10 +59,11 @@ async def read_declared(
         return Declared(seen, credentials, _refusal(refused))
     try:
         check_config(spec)
-        refuse_unsupported(body, spec, members or {})
+        refuse_unsupported(body, spec)
+        refuse_members(body, spec)
     except SpecRefused as refused:
         return Declared(living(body, spec, desired), credentials, _refusal(refused))
-    return Declared(desired, credentials, None)
+    return Declared(with_members(body, desired), credentials, None)
 
 
 async def _password(kube: KubeClient, namespace: str, spec: RedisSentinelClusterSpec) -> Password | None:

@@ -53,7 +53,7 @@ class Listening:
         """Listen to the sentinels of `desired`; followers of hosts that stay as they are go on undisturbed."""
         renamed = self._desired is not None and self._desired.master_name != desired.master_name
         self._desired, self._links = desired, links
-        wanted = {host.name: host for host in desired.sentinel_hosts}
+        wanted = {host.name: host for host in desired.every_sentinel}
         for name, (link, task) in list(self._tasks.items()):
             if name not in wanted or links.get(name) is not link or renamed or task.done():
                 await _end(task)

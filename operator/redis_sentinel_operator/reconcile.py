@@ -26,6 +26,7 @@ from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import ConnectError, NotOurHost, OperatorError
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
+from redis_sentinel_operator.judge.leaving import why_not_forget
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Fact, SurveyFacts, Unknown
@@ -39,6 +40,8 @@ from redis_sentinel_operator.observe.late import Late
 from redis_sentinel_operator.operating import Operating, carry_out, operating
 from redis_sentinel_operator.operations.move import Wish
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
+from redis_sentinel_operator.plan.host import readable
+from redis_sentinel_operator.plan.join import ready_to_join
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.plan.password import in_force
 from redis_sentinel_operator.rounds import NOT_OURS, Round, Rounds
@@ -57,7 +60,8 @@ class Pass:
 
     `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being
     deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old. `surveys` are what
-    the hosts said when they were last asked at length, `wish` the act that begins a procedure, `secret` the password of
+    the hosts said when they were last asked at length, `wish` the act that begins a procedure, `forget` the act
+    forget-host, `secret` the password of
     the Secret where the servers have another one. `was_read` is told once all hosts were read: from there on the pass
     takes as long as its steps do.
     """
@@ -74,6 +78,7 @@ class Pass:
     refusal: Refusal | None = None
     adopt_claim: bool = False
     wish: Wish | None = None
+    forget: Wish | None = None
     surveys: Mapping[str, Fact[SurveyFacts]] = field(default_factory=dict)
     was_read: WasRead = nothing
     secret: Secret | None = None
@@ -81,7 +86,15 @@ class Pass:
     @property
     def hands_off(self) -> bool:
         """Whether this pass only reads and tells."""
-        return self.refusal is not None or self.desired.management != "Full"
+        return bool(self.hands_off_because)
+
+    @property
+    def hands_off_because(self) -> str:
+        """Why this pass only reads and tells, "" where it may change something."""
+        if self.refusal is not None:
+            return self.refusal.message
+        management = self.desired.management
+        return "" if management == "Full" else f"management is {management}: nothing is changed on any host"
 
 
 async def reconcile(this: Pass) -> Outcome:
@@ -98,6 +111,8 @@ async def reconcile(this: Pass) -> Outcome:
         this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     if todo is None:
         verdict = await _begin_bootstrap(this, facts, verdict)
+        await _begin_joining(this, facts, verdict)
+        _forget(this, facts, verdict)
         this = _as_in_force(this, facts, verdict)
         todo = _plan(this, facts, verdict)
     refusal = this.refusal or todo.refusal
@@ -214,8 +229,24 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
 
 def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
     members = frozenset(this.board.members or ())
-    context = PlanContext(this.guard.owner, this.board.bootstrap, this.adopt_claim, members, this.board.fenced)
+    owner, fenced, recorded = this.guard.owner, this.board.fenced, this.board.recorded("Joining")
+    context = PlanContext(owner, this.board.bootstrap, this.adopt_claim, members, fenced, recorded)
     return plan(this.desired, facts, verdict, context)
+
+
+def _forget(this: Pass, facts: ClusterFacts, verdict: Verdict) -> None:
+    """Answer the act forget-host, and take the host as gone in the same breath."""
+    if this.forget is None:
+        return
+    name, reason = this.forget.arg, this.hands_off_because
+    reason = reason or why_not_forget(this.desired, name, facts, verdict) or ""
+    told = reason or (
+        f"{name} is forgotten, and each sentinel that still counts it is reset. If it comes back, stop its servers and "
+        "remove /var/lib/redis-sentinel-operator/state.json there"
+    )
+    if not reason:
+        this.board.left({name})
+    this.board.act(this.forget.verb, name, this.forget.at, "Refused" if reason else "Done", told)
 
 
 async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
@@ -233,6 +264,17 @@ async def _begin_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) ->
         this.board.begin_bootstrap(known.id, known.master)
         await this.board.flush()
     return _judge(this, facts)
+
+
+async def _begin_joining(this: Pass, facts: ClusterFacts, verdict: Verdict) -> None:
+    """Store which hosts join before they are claimed: a killed operator must know that something may be on them."""
+    if verdict.situation is not Situation.ALIVE or this.hands_off or this.interrupted(facts.at):
+        return
+    hosts, _ = readable(this.desired, facts)
+    new = ready_to_join(this.desired, facts, hosts, verdict, this.guard.owner) - this.board.recorded("Joining")
+    if new and _plan(this, facts, verdict).refusal is None:
+        this.board.begin_joining(this.desired, new)
+        await this.board.flush()
 
 
 def _complete_bootstrap(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Verdict:
@@ -305,7 +347,7 @@ def _sentence(this: Pass, todo: Plan, done: Round, refusal: Refusal | None) -> s
         return done.under_way[0]
     if todo.steps:
         return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
-    return todo.waiting[0] if todo.waiting else "all is as declared"
+    return next(iter((*todo.waiting, *todo.asks)), "all is as declared")
 
 
 def _requeue(this: Pass, verdict: Verdict, todo: Plan, done: Round, refusal: Refusal | None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
-from redis_sentinel_operator.api.members import living
+from redis_sentinel_operator.api.members import living, refuse_members, with_members
 from redis_sentinel_operator.api.password import check_password
 from redis_sentinel_operator.api.redis_config import check_config, redis_config
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
@@ -30,9 +30,11 @@ __all__ = [
     "check_password",
     "living",
     "password_ref",
+    "refuse_members",
     "refuse_unsupported",
     "resolve",
     "ssh_secret_name",
+    "with_members",
 ]
 
 Overridable = TypeVar("Overridable", Ssh, Package)

@@ -126,7 +126,7 @@ class Unsafe(ApiModel):
         False, description="Allow fewer than 3 sentinels: no failover is sure. Not supported yet."
     )
     even_sentinels: bool = Field(
-        False, description="Allow an even number of sentinels: half of them can be lost for nothing. Not supported yet."
+        False, description="Allow an even number of sentinels, as it is between two changes of the hosts."
     )
     quorum_below_majority: bool = Field(
         False,
@@ -145,7 +145,7 @@ class Unsafe(ApiModel):
         description='Allow a redis that keeps nothing on disk (save "" without appendonly): a restart empties it, so '
         "it is never restarted by systemd.",
     )
-    remove_many: bool = Field(False, description="Allow to remove more than one host at a time. Not supported yet.")
+    remove_many: bool = Field(False, description="Allow to remove more than one host at a time.")
 
 
 class RedisSentinelClusterSpec(ApiModel):

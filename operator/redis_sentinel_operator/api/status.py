@@ -103,7 +103,14 @@ class HostStatus(ApiModel):
         (), exclude_if=_empty, description="Directives that are not as declared."
     )
     joined_at: Time = Field(None, description="When it became a member.")
-    state: HostState | None = Field(None, description="Where it is on its way in or out of the cluster.")
+    left_at: Time = Field(
+        None,
+        description="When it was proved that its servers are stopped and disabled and the operator gave it up, or a "
+        "person said forget-host. It stays here until no sentinel remembers it any more.",
+    )
+    state: HostState | None = Field(
+        None, description="Where it is on its way in or out of the cluster. Unset: nothing was changed on it yet."
+    )
     message: Text | None = Field(None, description="What is wrong with it.")
 
 

@@ -20,29 +20,24 @@ _ONLY: Mapping[str, object] = {
     "recovery": "Manual",
     "deletionPolicy": "Retain",
     "unsafe.fewSentinels": False,
-    "unsafe.evenSentinels": False,
     "unsafe.quorumBelowMajority": False,
     "unsafe.sharedFailureDomain": False,
-    "unsafe.removeMany": False,
 }
 # Fields that are supported only when they are unset.
 _UNSET = ("minReplicasToWrite", "minReplicasMaxLagSeconds")
 
 
-def refuse_unsupported(
-    body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous_hosts: Mapping[str, str]
-) -> None:
+def refuse_unsupported(body: Mapping[str, Any], spec: RedisSentinelClusterSpec) -> None:
     """Refuse what comes with a later version.
 
     Args:
         body: the whole resource.
         spec: its spec, parsed.
-        previous_hosts: name -> address of status.hosts once the bootstrap was completed, else empty.
 
     Raises:
         SpecRefused: NotSupportedYet; the message names each field and what to do.
     """
-    said = [*_fields(spec), *_hosts(spec), *_membership(body, spec, previous_hosts)]
+    said = [*_fields(spec), *_hosts(spec), *_jobs(body, spec)]
     if not said:
         return
     more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
@@ -68,20 +63,6 @@ def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
             yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
         if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
             yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
-
-
-def _membership(body: Mapping[str, Any], spec: RedisSentinelClusterSpec, previous: Mapping[str, str]) -> Iterator[str]:
-    """A host is its address: another name for it changes nothing."""
-    if not previous:
-        return
-    known, declared = set(previous.values()), {host.address for host in spec.hosts}
-    for host in spec.hosts:
-        if host.address not in known:
-            yield f"spec.hosts[{host.name}]: a host added to a living cluster is not supported yet; remove the entry"
-    for name, address in previous.items():
-        if address not in declared:
-            yield (f"spec.hosts: {name} ({address}) removed from a living cluster is not supported yet; put it back")
-    yield from _jobs(body, spec)
 
 
 def _jobs(body: Mapping[str, Any], spec: RedisSentinelClusterSpec) -> Iterator[str]:

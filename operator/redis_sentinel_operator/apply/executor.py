@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import redis.exceptions
 
-from redis_sentinel_operator.apply import files, firewall, kernel, operation, package, resp, roles, units
+from redis_sentinel_operator.apply import files, firewall, kernel, operation, package, reset, resp, roles, units
 from redis_sentinel_operator.apply.outcome import Outcome, failed, scrub
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.connect.link import HostLink
@@ -28,6 +28,7 @@ from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
     AllowPorts,
     ConfigSet,
+    DisableUnits,
     EditConf,
     EditFirewalld,
     EnableUnits,
@@ -44,6 +45,7 @@ from redis_sentinel_operator.model.step import (
     RememberNotes,
     RestoreMaster,
     SaveChain,
+    SentinelReset,
     SentinelSet,
     SetKernel,
     StartUnit,
@@ -89,10 +91,8 @@ async def _act(
 ) -> Outcome:
     link = links[step.host]
     match step.action:
-        case MakeReplica() as action:
-            return await roles.make_replica(action, link, links, desired, guard)
-        case RestoreMaster() as action:
-            return await roles.restore_master(action, link, links, desired, guard)
+        case MakeReplica() | RestoreMaster() | SentinelReset():
+            return await _act_on_all_there_is(step, link, links, desired, guard)
         case EditConf() | WriteSentinelConf() as action:
             return await files.replace(action, link, desired, guard, settings)
         case StartUnit() as action:
@@ -121,6 +121,20 @@ async def _act(
             return await _act_plainly(step, link, guard, settings)
 
 
+async def _act_on_all_there_is(
+    step: Step, link: HostLink, links: Mapping[str, HostLink], desired: Desired, guard: Guard
+) -> Outcome:
+    """Do what is asked of all sentinels again right before."""
+    match step.action:
+        case MakeReplica() as action:
+            return await roles.make_replica(action, link, links, desired, guard)
+        case RestoreMaster() as action:
+            return await roles.restore_master(action, link, links, desired, guard)
+        case SentinelReset() as action:
+            return await reset.reset(action, link, links, desired, guard)
+    raise AssertionError(f"no such action: {type(step.action).__name__}")
+
+
 async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
     match step.action:
         case RememberKeys() | RememberNotes() as action:
@@ -137,7 +151,7 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await units.stop(action, link, guard, settings)
         case SetKernel() | LabelFile() | AllowPorts() as action:
             return await kernel.change_kernel(action, link, guard, settings)
-        case EnableUnits() as action:
+        case EnableUnits() | DisableUnits() as action:
             return await units.enable(action, link, guard, settings)
         case EditFirewalld() | FillChain() | SaveChain() as action:
             return await firewall.change_firewall(action, link, guard, settings)

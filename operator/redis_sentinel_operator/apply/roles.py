@@ -55,7 +55,7 @@ async def restore_master(
         refusal = await still_ours(link, guard, link.settings)
         if refusal is not None or own is None:
             return refusal or failed("it does not answer as a redis does")
-        others = [host.name for host in desired.redis_hosts if host.name != link.host.name]
+        others = [host.name for host in desired.every_redis if host.name != link.host.name]
         found = await asyncio.gather(*(read_redis(desired, links[name], link.settings) for name in others))
         sentinels = await read_sentinels(desired, links, link.settings)
         redis: dict[str, Fact[RedisFacts | Denied | None]] = dict(zip(others, found, strict=True))

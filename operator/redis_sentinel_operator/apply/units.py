@@ -14,7 +14,7 @@ from redis_sentinel_operator.conf.family import FENCE
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import EnableUnits, FreeUnits, HoldUnits, StartUnit, StopUnit
+from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, FreeUnits, HoldUnits, StartUnit, StopUnit
 from redis_sentinel_operator.settings import Settings
 
 _POLL = 0.1  # seconds between two questions whether it is up
@@ -22,15 +22,15 @@ _LOOK = 1.0  # seconds between two looks at the unit, which may have failed
 _IN_USE = "Address already in use"
 
 
-async def enable(action: EnableUnits, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
-    """Let units come up with the machine."""
-    result = await change(link, guard, "enable", *action.units, seconds=settings.step_timeout)
+async def enable(action: EnableUnits | DisableUnits, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
+    """Let units come up with the machine, or not; none is started or stopped."""
+    verb = "enable" if isinstance(action, EnableUnits) else "disable"
+    result = await change(link, guard, verb, *action.units, seconds=settings.step_timeout)
     names = ", ".join(action.units)
     if result.exit_status == 0:
-        return done(f"enabled: {names}")
-    return failed(
-        scrub(result.stderr) or f"not enabled: {names} ({' '.join(result.text.split()) or 'nothing is said'})"
-    )
+        return done(f"{verb}d: {names}")
+    said = scrub(result.stderr)
+    return failed(said or f"not {verb}d: {names} ({' '.join(result.text.split()) or 'nothing is said'})")
 
 
 async def stop(action: StopUnit | HoldUnits | FreeUnits, link: HostLink, guard: Guard, settings: Settings) -> Outcome:

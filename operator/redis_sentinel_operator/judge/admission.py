@@ -31,7 +31,7 @@ def admitted(desired: Desired, host: DesiredHost) -> Admitted:
     if host.redis:
         found[desired.redis_port] = _sources(desired, host, desired.hosts)
     if host.sentinel:
-        found[desired.sentinel_port] = _sources(desired, host, desired.sentinel_hosts)
+        found[desired.sentinel_port] = _sources(desired, host, desired.every_sentinel)
     return found
 
 
@@ -68,7 +68,7 @@ def too_wide(desired: Desired, facts: ClusterFacts) -> dict[str, str]:
     if desired.clients is None or desired.firewall == "None":
         return {}
     found: dict[str, str] = {}
-    for host in desired.hosts:
+    for host in desired.staying:
         fact = facts.hosts[host.name].firewall if host.name in facts.hosts else None
         if isinstance(fact, Known) and (phrase := _phrase(desired, host, fact.value)):
             found[host.name] = phrase

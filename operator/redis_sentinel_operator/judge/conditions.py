@@ -366,6 +366,9 @@ def _updating(this: Inputs) -> Overall | None:
 
 
 def _waiting_for_you(this: Inputs) -> Overall | None:
+    asks = this.report.plan.asks if this.report else ()
+    if asks:
+        return Overall("WaitingForYou", "True", "HostLeaving", say("HostLeaving", detail=_sentence(asks[0])))
     config = _config(this)
     if config.reason != "RestartPending":
         return None

@@ -46,7 +46,7 @@ _OURS = ("redis", "valkey", "sentinel")
 def quorum(desired: Desired, sentinels: Sentinels) -> Finding:
     """Whether a failover can be authorised."""
     seen = views(desired, sentinels)
-    total, needed = len(desired.sentinel_hosts), max(desired.majority, desired.sentinel.quorum)
+    total, needed = len(desired.sentinel_hosts), max(desired.majority, held_quorum(desired, seen))
     missing = "; ".join(absences(desired, sentinels))
     refusing = [name for name, view in seen.items() if view.quorum_ok is False]
     unread = sum(isinstance(sentinels.get(host.name, Unknown("")), Unknown) for host in desired.sentinel_hosts)
@@ -64,6 +64,13 @@ def quorum(desired: Desired, sentinels: Sentinels) -> Finding:
         message = say("SentinelMissing", **counts, quorum=desired.sentinel.quorum, missing=missing)
         return Finding(True, "SentinelMissing", message)
     return Finding(True, "QuorumReached", say("QuorumReached", sentinels=total))
+
+
+def held_quorum(desired: Desired, seen: Mapping[str, SentinelView]) -> int:
+    """Return the quorum that is wanted now: while a sentinel joins, no higher one than there is."""
+    have = [view.quorum for view in seen.values()]
+    joins = any(host.sentinel for host in desired.joining)
+    return min(desired.sentinel.quorum, max(have)) if have and joins else desired.sentinel.quorum
 
 
 def no_quorum_question() -> Finding:
@@ -181,7 +188,7 @@ def _why_unreadable(facts: HostFacts | None) -> Unknown | None:
 
 def claimed(desired: Desired, facts: ClusterFacts, owner: str) -> Finding:
     """Whether every host carries our claim."""
-    claims = {host.name: facts.hosts[host.name].claim for host in desired.hosts if host.name in facts.hosts}
+    claims = {host.name: facts.hosts[host.name].claim for host in desired.staying if host.name in facts.hosts}
     others = claimed_by_others(claims, owner)
     if others:
         return Finding(False, "HostClaimedByAnother", others)
@@ -248,7 +255,7 @@ def _redis_of(desired: Desired, facts: ClusterFacts) -> Iterable[tuple[str, Know
 
 def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     """Whether something on a host stands in the way: a system we do not know, a port that another program has."""
-    seen = [(host, facts.hosts[host.name]) for host in desired.hosts if host.name in facts.hosts]
+    seen = [(host, facts.hosts[host.name]) for host in desired.staying if host.name in facts.hosts]
     unsupported = next((finding for host, each in seen if (finding := _unsupported(host, each))), None)
     if unsupported is not None:
         return unsupported
@@ -256,7 +263,7 @@ def preflight(desired: Desired, facts: ClusterFacts) -> Finding:
     if strangers:
         message = say("UndeclaredSentinels", name=desired.master_name, sentinels=", ".join(strangers))
         return Finding(False, "UndeclaredSentinels", message)
-    taken = "; ".join(phrase for host, each in seen for phrase in _taken_ports(desired, host, each))
+    taken = "; ".join(phrase for host, each in seen for phrase in taken_ports(desired, host, each))
     if taken:
         return Finding(False, "PortTaken", say("PortTaken", detail=f"{taken[:1].upper()}{taken[1:]}."))
     return saving(desired, facts) or risks(desired, facts) or Finding(True, "PreflightPassed", say("PreflightPassed"))
@@ -270,15 +277,15 @@ def undeclared_sentinels(desired: Desired, facts: ClusterFacts) -> tuple[str, ..
     """
     known = _sentinels_that_answer(desired, facts)
     ids = {each.my_id for each in known} - {""}
-    addresses = {host.address for host in desired.sentinel_hosts}
+    addresses = {host.address for host in desired.every_sentinel} | {host.address for host in desired.gone}
     peers = (peer for each in known if each.view for peer in each.view.peers if "s_down" not in peer.flags)
     strangers = {peer.id: f"{peer.address}:{peer.port}" for peer in peers if peer.address not in addresses | {""}}
     strangers = {key: where for key, where in strangers.items() if key not in ids}
-    return tuple(sorted(strangers.values())) if len(strangers) > len(desired.sentinel_hosts) - len(ids) else ()
+    return tuple(sorted(strangers.values())) if len(strangers) > len(desired.every_sentinel) - len(ids) else ()
 
 
 def _sentinels_that_answer(desired: Desired, facts: ClusterFacts) -> list[SentinelFacts]:
-    found = [facts.hosts[host.name].sentinel for host in desired.sentinel_hosts if host.name in facts.hosts]
+    found = [facts.hosts[host.name].sentinel for host in desired.every_sentinel if host.name in facts.hosts]
     values = [each.value for each in found if isinstance(each, Known)]
     return [value for value in values if isinstance(value, SentinelFacts)]
 
@@ -290,7 +297,7 @@ def _unsupported(host: DesiredHost, facts: HostFacts) -> Finding | None:
     return Finding(False, "UnsupportedSystem", say("UnsupportedSystem", detail=detail))
 
 
-def _taken_ports(desired: Desired, host: DesiredHost, facts: HostFacts) -> Iterable[str]:
+def taken_ports(desired: Desired, host: DesiredHost, facts: HostFacts) -> Iterable[str]:
     """Return a phrase for each of our ports that another program has.
 
     A listener without a name (no `ss` on the host) is another program where no redis runs at all.

@@ -24,7 +24,7 @@ def other_version(host: DesiredHost, facts: HostFacts | None) -> str:
 
 def other_versions(desired: Desired, facts: ClusterFacts) -> Mapping[str, str]:
     """Return by host what `other_version` says."""
-    found = {host.name: other_version(host, facts.hosts.get(host.name)) for host in desired.hosts}
+    found = {host.name: other_version(host, facts.hosts.get(host.name)) for host in desired.staying}
     return {name: phrase for name, phrase in found.items() if phrase}
 
 

@@ -67,6 +67,16 @@ def views(desired: Desired, sentinels: Sentinels) -> dict[str, SentinelView]:
     return found
 
 
+def views_of_others(desired: Desired, sentinels: Sentinels) -> dict[str, SentinelView]:
+    """Return what sentinels say that have no vote, as they join or leave: they may still lead a failover."""
+    found: dict[str, SentinelView] = {}
+    for host in desired.every_sentinel:
+        facts = facts_of(sentinels.get(host.name)) if host.state != "Member" else None
+        if facts is not None and facts.view is not None:
+            found[host.name] = facts.view
+    return found
+
+
 def votes(desired: Desired, sentinels: Sentinels) -> list[Vote]:
     """Return the votes of the declared sentinels that answer and know our master."""
     found: list[Vote] = []
@@ -216,7 +226,7 @@ def _doubt_of_history(
     if elected.epoch == last.config_epoch and same:
         return None
     doubt = "" if elected.unanimous else "not all declared sentinels agree and are calm"
-    for host in desired.redis_hosts:
+    for host in desired.every_redis:
         if not doubt and host.name != elected.host:
             doubt = _may_be_master(host, redis.get(host.name))
     if not doubt:

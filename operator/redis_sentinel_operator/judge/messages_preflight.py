@@ -15,6 +15,10 @@ TEXT: Final[dict[str, str]] = {
         "This resource did not make what is on {detail} Nothing is changed on any host. If it is to be taken "
         "over, start its sentinels with master name {name}; if it may go, remove it from the host."
     ),
+    "ForeignDataOnNewHost": (
+        "A host that is to join is not bare, and the operator did not make what is on {detail} Nothing is changed on "
+        "any host. If it may go, stop its servers there and remove it; else take the host out of spec.hosts."
+    ),
     "MasterNameDiffers": (
         "The hosts run a cluster of another name: {found} instead of {name}. Nothing is touched. Create the "
         "resource anew with spec.masterName: {found}."

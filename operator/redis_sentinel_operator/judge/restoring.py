@@ -105,7 +105,7 @@ def _promotable(desired: Desired, redis: Redises, but: str) -> list[str]:
 
 
 def _running(desired: Desired, redis: Redises) -> Iterator[tuple[str, RedisFacts]]:
-    for host in desired.redis_hosts:
+    for host in desired.every_redis:
         facts = redis_of(redis, host.name)
         if facts is not None:
             yield host.name, facts
@@ -139,7 +139,7 @@ def disagreed(desired: Desired, sentinels: Sentinels, host: str) -> str | None:
     """Return a sentence unless every declared sentinel answers, names this host, and knows of no other redis."""
     if not undivided(desired, sentinels, whole=True):
         return "not every declared sentinel answers and names the same master"
-    known = {each.address for each in desired.redis_hosts}
+    known = {each.address for each in desired.every_redis}
     for name, view in views(desired, sentinels).items():
         facts = facts_of(sentinels.get(name))
         if facts is None or facts.tilt:
@@ -154,7 +154,7 @@ def disagreed(desired: Desired, sentinels: Sentinels, host: str) -> str | None:
 
 def _not_alone(desired: Desired, redis: Redises) -> Iterator[tuple[str, str]]:
     """Each redis that may have a master or be one; one that does not run has none."""
-    for host in desired.redis_hosts:
+    for host in desired.every_redis:
         fact, facts = redis.get(host.name), redis_of(redis, host.name)
         if facts is None and fact != Known(None):
             yield host.name, "could not be read"

@@ -59,10 +59,10 @@ def foreign_sentinels(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
     One may connect from another address than the declared one: as many as have no known id may be ours.
     """
     ids = {answered.my_id[:8] for _, answered in _sentinels(desired, hosts) if answered.my_id}
-    addresses = {host.address for host in desired.sentinel_hosts}
+    addresses = {host.address for host in desired.every_sentinel} | {host.address for host in desired.gone}
     for name, survey in _surveys(hosts):
         strangers = sorted(at for id_, at in survey.sentinels if id_ not in ids and at not in addresses)
-        if len(strangers) > len(desired.sentinel_hosts) - len(ids):
+        if len(strangers) > len(desired.every_sentinel) - len(ids):
             return say("ForeignSentinels", host=name, name=desired.master_name, sentinels=", ".join(strangers))
     return ""
 
@@ -246,7 +246,7 @@ def _surveys(hosts: Mapping[str, HostFacts]) -> Iterator[tuple[str, SurveyFacts]
 
 
 def _sentinels(desired: Desired, hosts: Mapping[str, HostFacts]) -> Iterator[tuple[str, SentinelFacts]]:
-    for host in desired.sentinel_hosts:
+    for host in desired.every_sentinel:
         fact = hosts[host.name].sentinel if host.name in hosts else None
         if isinstance(fact, Known) and isinstance(fact.value, SentinelFacts):
             yield host.name, fact.value

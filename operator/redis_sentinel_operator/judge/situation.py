@@ -43,7 +43,9 @@ def situation(
         bootstrap: status.bootstrap.
         last: status.master.
     """
-    traces = [trace_of(desired, host.name, facts.hosts.get(host.name)) for host in desired.hosts]
+    traces = [
+        trace_of(desired, host.name, facts.hosts.get(host.name)) for host in desired.hosts if host.state != "Joining"
+    ]
     if bootstrap is not None and not bootstrap.completed_at:
         return _of_bootstrap(desired, traces, owner, bootstrap)
     resumed = None if bootstrap or last else interrupted_bootstrap(desired, traces, owner)

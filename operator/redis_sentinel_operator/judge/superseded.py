@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis_sentinel_operator.judge.master import Redises, Sentinels, mastership, redis_of, views
+from redis_sentinel_operator.judge.master import Redises, Sentinels, mastership, redis_of, views, views_of_others
 from redis_sentinel_operator.judge.signs import transition_signs, undivided
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Process, RedisFacts
@@ -24,9 +24,11 @@ _AT_ONCE = 0.5  # seconds between the two answers, of redis and of its host, to 
 
 def in_failover(desired: Desired, sentinels: Sentinels, but: str = "", flags: frozenset[str] = SWITCHING) -> str | None:
     """Return a sentence for a sentinel that shows one of the flags, None when none does; `but` is left out."""
-    for name, view in views(desired, sentinels).items():
-        if name != but and view.flags & flags:
-            return f"the sentinel on {name} is in a failover ({', '.join(sorted(view.flags & flags))})"
+    shown = [(name, view.flags & flags) for name, view in views(desired, sentinels).items()]
+    shown += [(name, view.flags & FAILING_OVER) for name, view in views_of_others(desired, sentinels).items()]
+    for name, found in shown:
+        if name != but and found:
+            return f"the sentinel on {name} is in a failover ({', '.join(sorted(found))})"
     return None
 
 

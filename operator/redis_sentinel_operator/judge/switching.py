@@ -47,7 +47,7 @@ def why_not_start_again(
         return reason
     if {view.config_epoch for view in views(desired, sentinels).values()} != {config_epoch}:
         return "the sentinels are at another config epoch by now"
-    for each in desired.redis_hosts:
+    for each in desired.every_redis:
         fact, facts = redis.get(each.name), redis_of(redis, each.name)
         if facts is not None and (each.name == host or facts.role != "slave"):
             return f"redis on {each.name} runs as a {facts.role}"

@@ -22,7 +22,7 @@ def series_of(redis: RedisFacts) -> Series | None:
 def running(desired: Desired, facts: ClusterFacts) -> Mapping[str, Series]:
     """Return the series of the servers that answer, by host."""
     found: dict[str, Series] = {}
-    for host in desired.redis_hosts:
+    for host in desired.every_redis:
         fact = facts.hosts[host.name].redis if host.name in facts.hosts else None
         if isinstance(fact, Known) and isinstance(fact.value, RedisFacts):
             one = series_of(fact.value)

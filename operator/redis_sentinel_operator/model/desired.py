@@ -14,6 +14,7 @@ PackageManage = Literal["Install", "CheckOnly"]
 DeletionPolicy = Literal["Retain", "Stop", "Uninstall"]
 RespMode = Literal["Tunnel", "Direct"]
 Aside = Literal["", "Maintenance", "Fenced"]
+Membership = Literal["Joining", "Member", "Leaving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ class PackageWish:
 
 @dataclass(frozen=True, slots=True)
 class DesiredHost:
-    """One declared host. `address` is where redis and sentinel listen, `ssh.address` where sshd does.
+    """One host. `address` is where redis and sentinel listen, `ssh.address` where sshd does.
 
     `aside`: its redis and sentinel are to be stopped and left alone (Maintenance), or kept from starting (Fenced).
+    `state`: one that is Joining is declared and not part of the cluster yet, one that is Leaving is not declared any
+    more and not proved to be stopped yet.
     """
 
     name: str
@@ -81,6 +84,15 @@ class DesiredHost:
     failure_domain: str = ""
     package: PackageWish = PackageWish()
     aside: Aside = ""
+    state: Membership = "Member"
+
+
+@dataclass(frozen=True, slots=True)
+class GoneHost:
+    """A host that has left, but which sentinels still remember."""
+
+    name: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,10 @@ class SentinelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One cluster as declared; every value effective."""
+    """One cluster as declared; every value effective.
+
+    `hosts` are all that are read: the declared ones in their order, then those that are leaving. `gone` are not read.
+    """
 
     ref: ClusterRef
     generation: int
@@ -116,6 +131,7 @@ class Desired:
     deletion_policy: DeletionPolicy = "Retain"
     allow_eviction: bool = False  # unsafe.allowEviction
     no_persistence: bool = False  # unsafe.noPersistence
+    gone: tuple[GoneHost, ...] = ()
 
     def host(self, name: str) -> DesiredHost:
         """Return the host of that name; KeyError when there is none."""
@@ -133,13 +149,43 @@ class Desired:
         return next((host.address for host in self.hosts if host.name == name), "")
 
     @property
+    def leaving(self) -> tuple[DesiredHost, ...]:
+        """The hosts that are not declared any more and still have to be stopped."""
+        return tuple(host for host in self.hosts if host.state == "Leaving")
+
+    @property
+    def joining(self) -> tuple[DesiredHost, ...]:
+        """The hosts that are declared and not part of the cluster yet."""
+        return tuple(host for host in self.hosts if host.state == "Joining")
+
+    @property
+    def staying(self) -> tuple[DesiredHost, ...]:
+        """The declared hosts."""
+        return tuple(host for host in self.hosts if host.state != "Leaving")
+
+    @property
     def redis_hosts(self) -> tuple[DesiredHost, ...]:
-        """The hosts that run redis."""
+        """The declared hosts that run redis, or are to."""
+        return tuple(host for host in self.staying if host.redis)
+
+    @property
+    def every_redis(self) -> tuple[DesiredHost, ...]:
+        """All hosts that may run a redis of this cluster: whoever looks for a second master asks these."""
         return tuple(host for host in self.hosts if host.redis)
 
     @property
     def sentinel_hosts(self) -> tuple[DesiredHost, ...]:
-        """The hosts that run a sentinel: the voters."""
+        """The voters: the declared sentinels of hosts that have joined."""
+        return tuple(host for host in self.hosts if host.sentinel and host.state == "Member")
+
+    @property
+    def wanted_sentinels(self) -> tuple[DesiredHost, ...]:
+        """The declared hosts that run a sentinel, or are to."""
+        return tuple(host for host in self.staying if host.sentinel)
+
+    @property
+    def every_sentinel(self) -> tuple[DesiredHost, ...]:
+        """All hosts that may run a sentinel of this cluster."""
         return tuple(host for host in self.hosts if host.sentinel)
 
     @property
@@ -149,5 +195,5 @@ class Desired:
 
     @property
     def majority(self) -> int:
-        """How many of the spec's sentinels are more than half."""
+        """How many of the voters are more than half."""
         return len(self.sentinel_hosts) // 2 + 1

@@ -210,6 +210,13 @@ class EnableUnits:
 
 
 @dataclass(frozen=True, slots=True)
+class DisableUnits:
+    """systemctl disable of all at once; nothing is stopped."""
+
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EditFirewalld:
     """Open and then close in firewalld, in force and permanently apart, no reload.
 
@@ -287,6 +294,18 @@ class RestoreMaster:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class SentinelReset:
+    """SENTINEL RESET of our master on one sentinel, so that it forgets the hosts that are gone.
+
+    It is done only where, at that very moment, every wanted sentinel answers and agrees, none is in a failover, those
+    hosts are down for all of them, and each of the others knows all that it should.
+    """
+
+    master_name: str
+    port: int
+
+
 Action: TypeAlias = (
     TakeClaim
     | ReleaseClaim
@@ -306,6 +325,8 @@ Action: TypeAlias = (
     | HoldUnits
     | FreeUnits
     | EnableUnits
+    | DisableUnits
+    | SentinelReset
     | EditFirewalld
     | FillChain
     | SaveChain
@@ -363,12 +384,20 @@ class Plan:
     `waiting` holds sentences for what is left undone on purpose (a transition, an unreadable host, a dead master that
     waits for the switch). `refusal` is set when the hosts show that the resource may not be acted on (foreign data, a
     changed password): then there are no steps. A plan is `settled` when there is none of them.
+
+    `asks` are sentences for what a person has to decide and nothing else waits for. `joined` are the joining hosts that
+    are part of the cluster by now, `left` the leaving ones that are proved to be stopped and given up, `cleared` the
+    gone ones that no sentinel remembers: names, all by what was read.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     drift: Mapping[str, tuple[ConfigDrift, ...]] = field(default_factory=dict)
     refusal: Refusal | None = None
+    asks: tuple[str, ...] = ()
+    joined: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+    cleared: frozenset[str] = frozenset()
 
     @property
     def settled(self) -> bool:

@@ -70,25 +70,27 @@ def _unread(desired: Desired, host: DesiredHost, why: Unknown) -> HostFacts:
 async def read_sentinels(
     desired: Desired, links: Mapping[str, HostLink], settings: Settings
 ) -> Mapping[str, SentinelFact]:
-    """Read the declared sentinels only, for a quick answer; never raises.
+    """Read the sentinels only, for a quick answer; never raises.
 
-    Once a majority has answered, the others get a quarter of a second: one that hangs must not hold up the news.
+    Once a majority of the voters has answered, the others get a quarter of a second: one that hangs must not hold up
+    the news.
     """
-    hosts = {host.name: links[host.name] for host in desired.sentinel_hosts if host.name in links}
+    hosts = {host.name: links[host.name] for host in desired.every_sentinel if host.name in links}
     tasks = {
         name: asyncio.create_task(sentinel.read(desired, link, settings), name=f"sentinel of {name}")
         for name, link in hosts.items()
     }
-    await _enough(set(tasks.values()), desired.majority)
-    return {host.name: _sentinel_of(host, tasks.get(host.name)) for host in desired.sentinel_hosts}
+    voters = {tasks[host.name] for host in desired.sentinel_hosts if host.name in tasks}
+    await _enough(set(tasks.values()), voters, desired.majority)
+    return {host.name: _sentinel_of(host, tasks.get(host.name)) for host in desired.every_sentinel}
 
 
-async def _enough(tasks: set[asyncio.Task[T]], majority: int) -> None:
-    """Wait for all tasks, but once a majority was answered only for the grace; end those that are not done."""
+async def _enough(tasks: set[asyncio.Task[T]], voters: set[asyncio.Task[T]], majority: int) -> None:
+    """Wait for all tasks, but once a majority of the voters answered only for the grace; end those not done."""
     pending = tasks
     try:
         while pending:
-            answered = [task for task in tasks - pending if not isinstance(task.result(), Unknown | Closed)]
+            answered = [task for task in voters - pending if not isinstance(task.result(), Unknown | Closed)]
             patience = _GRACE if len(answered) >= majority else None
             done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if not done:

@@ -15,7 +15,8 @@ BEST = "-"
 
 def successor(scene: Scene, master: Confirmed, arg: str) -> Host | str:
     """Return the replica that is wanted, or the best one for `-`; a sentence where there is none."""
-    replicas = [host for host in scene.hosts if host.want.redis and host.name != master.host]
+    here = [host for host in scene.hosts if host.want.redis and host.want.state == "Member"]
+    replicas = [host for host in here if host.name != master.host]
     if arg == BEST:
         fit = [host for host in replicas if unfit(host, scene.hosts) is None]
         reasons = "; ".join(reason for host in replicas if (reason := unfit(host, scene.hosts)) is not None)

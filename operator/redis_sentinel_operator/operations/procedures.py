@@ -160,7 +160,7 @@ def _restore(scene: Scene, record: Operation) -> Move:
     steps = tuple(step for host in mine for step in put_back(host, scene.desired.redis_port))
     read = {host.name for host in scene.hosts}
     missing = [host.name for host in mine]
-    missing += [host.name for host in scene.desired.hosts if PROCEDURES[record.type].noted and host.name not in read]
+    missing += [host.name for host in scene.desired.staying if PROCEDURES[record.type].noted and host.name not in read]
     says = f"the {title(scene, record)} has {record.result.lower()}: {record.message}"
     if missing and scene.lasts(record) <= _RESTORED:
         return Move(record, steps, f"{says}; what it changed for a while is put back")

@@ -14,6 +14,7 @@ from redis_sentinel_operator.plan.dropins import drop_ins
 from redis_sentinel_operator.plan.firewall import firewall
 from redis_sentinel_operator.plan.heal import heal
 from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.join import too_old
 from redis_sentinel_operator.plan.machine import machine
 from redis_sentinel_operator.plan.masters import named_masters
 from redis_sentinel_operator.plan.package import installed, lock, package
@@ -45,6 +46,7 @@ def alive(
     """
     every, hosts = hosts, [host for host in hosts if not host.want.aside]
     healing = heal(desired, facts, hosts, verdict, members)
+    hosts = [host for host in hosts if host.want.state != "Leaving"]
     healed = {step.host for step in healing.steps}
     if verdict.restores:
         return healing  # a master first
@@ -57,17 +59,26 @@ def alive(
         ]
         return together(parts) + auth_pass(desired, facts, hosts, verdict)
     named = named_masters(desired, facts, every)
+    master = verdict.master.host if isinstance(verdict.master, Confirmed) else ""
     # What gets another role writes its own file; what else is to be done there is planned on what it is then.
-    whole = healing + together(_one(desired, facts, host, verdict, named) for host in hosts if host.name not in healed)
+    whole = healing + together(
+        _one(desired, facts, host, verdict, named, old=too_old(every, host, master))
+        for host in hosts
+        if host.name not in healed
+    )
     whole += auth_pass(desired, facts, hosts, verdict) + set_aside(desired, facts, every, verdict, fenced)
     if not whole.waiting and not isinstance(verdict.master, Confirmed):
         return whole + wait(verdict.master.message)
     return whole + restart(desired, facts, hosts, verdict, whole)
 
 
-def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, named: frozenset[str]) -> Part:
+def _one(
+    desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, named: frozenset[str], *, old: str | None
+) -> Part:
     if not installed(host):
         return package(host)
+    if old is not None:
+        return wait(old)
     master = verdict.master
     confirmed = isinstance(master, Confirmed)
     joining = rejoin(desired, host, master, named) if host.want.redis else Rejoining()

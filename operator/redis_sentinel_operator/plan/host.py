@@ -170,7 +170,7 @@ def answering(facts: HostFacts) -> SentinelFacts | None:
 
 
 def readable(desired: Desired, facts: ClusterFacts) -> tuple[tuple[Host, ...], tuple[str, ...]]:
-    """Return the declared hosts that plans can be made for, and a sentence for each of the others.
+    """Return the hosts that plans can be made for, and a sentence for each declared one of the others.
 
     A host of an unsupported system counts as unreadable here; it is refused before.
     """
@@ -180,7 +180,7 @@ def readable(desired: Desired, facts: ClusterFacts) -> tuple[tuple[Host, ...], t
         host = _host(want, facts.hosts.get(want.name))
         if isinstance(host, Host):
             hosts.append(host)
-        else:
+        elif want.state != "Leaving":  # what becomes of that one is told where it is planned
             sentences.append(f"{want.name} could not be read and is left alone: {host}")
     return tuple(hosts), tuple(sentences)
 

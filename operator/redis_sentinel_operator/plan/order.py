@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from redis_sentinel_operator.judge.leaving import cleared
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts
-from redis_sentinel_operator.model.step import InstallPackage, Plan
+from redis_sentinel_operator.model.step import InstallPackage, Plan, SentinelReset
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.alive import alive
 from redis_sentinel_operator.plan.bootstrap import bootstrap
 from redis_sentinel_operator.plan.claim import claims, ours
 from redis_sentinel_operator.plan.coldstart import cold_start
 from redis_sentinel_operator.plan.host import Host, readable
+from redis_sentinel_operator.plan.join import joined, ready_to_join, still_joining, with_held_quorum
+from redis_sentinel_operator.plan.leave import has_left, leave, unforgotten
 from redis_sentinel_operator.plan.part import Part, wait
 from redis_sentinel_operator.plan.priorities import prioritised
 from redis_sentinel_operator.plan.refuse import refuse
@@ -23,7 +26,8 @@ from redis_sentinel_operator.plan.refuse import refuse
 class PlanContext:
     """Who plans: our owner string, the bootstrap as status has it, and whether a person said `adopt-claim`.
 
-    `members` are the hosts that status has as part of the cluster, `fenced` those of them that were seen to be fenced.
+    `members` are the hosts that status has as part of the cluster, `fenced` those of them that were seen to be fenced,
+    `recorded` the hosts that it has as Joining.
     """
 
     owner: str
@@ -31,6 +35,7 @@ class PlanContext:
     adopt_claim: bool = False
     members: frozenset[str] = frozenset()
     fenced: frozenset[str] = frozenset()
+    recorded: frozenset[str] = frozenset()
 
 
 def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanContext) -> Plan:
@@ -42,13 +47,16 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
     aside = {host.name for host in desired.hosts_aside}
     unread = tuple(sentence for sentence in sentences if sentence.partition(" ")[0] not in aside)
     hosts = prioritised(desired, readables)
-    refusal = refuse(desired, facts, hosts, verdict, context.owner, adopt=context.adopt_claim)
+    staying = tuple(host for host in hosts if host.want.state != "Leaving")
+    refusal = refuse(desired, facts, staying, verdict, context.owner, adopt=context.adopt_claim)
     if refusal is not None:
         return Plan(refusal=refusal)
     if verdict.situation is Situation.UNREADABLE:
         return Part(waiting=(verdict.situation_message, *unread)).plan()
     if verdict.situation is Situation.ALIVE or _bootstrapped(verdict):
-        return (Part(waiting=unread) + _alive(desired, facts, hosts, verdict, context)).plan()
+        whole = Part(waiting=unread) + _alive(desired, facts, hosts, verdict, context)
+        return _with_members(desired, facts, hosts, verdict, owner=context.owner, whole=whole)
+    hosts = tuple(host for host in hosts if host.want.state != "Joining")
     if unread:
         return Part(waiting=unread).plan()
     if verdict.situation is Situation.STOPPED:
@@ -70,10 +78,32 @@ def _alive(
     desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, context: PlanContext
 ) -> Part:
     """Mend each host that carries our claim; the others are claimed first."""
-    unclaimed = [host for host in hosts if not ours(host, context.owner)]
+    ready = ready_to_join(desired, facts, hosts, verdict, context.owner) & context.recorded
+    unclaimed = [host for host in hosts if not ours(host, context.owner) and _may_be_claimed(host, ready)]
     missing = claims(unclaimed, _claim(desired, context.bootstrap, context.owner), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
-    return missing + alive(desired, facts, mine, verdict, context.members, fenced=context.fenced)
+    rest = alive(with_held_quorum(desired, facts), facts, mine, verdict, context.members, fenced=context.fenced)
+    if not verdict.transition and not verdict.restores:
+        rest += leave(desired, facts, hosts, verdict, context.owner)
+    return missing + rest
+
+
+def _may_be_claimed(host: Host, ready: frozenset[str]) -> bool:
+    return host.want.state == "Member" or host.name in ready
+
+
+def _with_members(
+    desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict: Verdict, *, owner: str, whole: Part
+) -> Plan:
+    """Return the whole plan, with what it finds of hosts on their way in or out."""
+    coming = joined(desired, facts, verdict, owner, whole.steps)
+    going = {host.name for host in hosts if host.want.state == "Leaving"} if not verdict.transition else set()
+    left = {host.name for host in hosts if host.name in going and has_left(desired, host, facts, verdict, owner)}
+    forgotten = cleared(desired, {name: each.sentinel for name, each in facts.hosts.items()})
+    whole += still_joining(desired, facts, verdict, owner, whole.steps)
+    if not any(isinstance(step.action, SentinelReset) for step in whole.steps):
+        whole += unforgotten(desired, forgotten)
+    return replace(whole.plan(), joined=coming, left=frozenset(left), cleared=forgotten)
 
 
 def _bootstrap(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], context: PlanContext) -> Part:

@@ -30,14 +30,16 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Steps, sentences for what is left undone on purpose, and (host name, drift) pairs."""
+    """Steps, sentences for what is left undone on purpose, (host name, drift) pairs, what a person has to decide."""
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     drift: tuple[tuple[str, ConfigDrift], ...] = ()
+    asks: tuple[str, ...] = ()
 
     def __add__(self, other: Part) -> Part:
-        return Part(self.steps + other.steps, self.waiting + other.waiting, self.drift + other.drift)
+        drift, asks = self.drift + other.drift, self.asks + other.asks
+        return Part(self.steps + other.steps, self.waiting + other.waiting, drift, asks)
 
     def plan(self) -> Plan:
         """Return it as the whole plan: steps by stage, each sentence once, drift by host."""
@@ -45,7 +47,7 @@ class Part:
         for host, item in self.drift:
             drift[host] = (*drift.get(host, ()), item)
         steps = tuple(sorted(self.steps, key=lambda step: step.stage))
-        return Plan(steps, tuple(dict.fromkeys(self.waiting)), drift)
+        return Plan(steps, tuple(dict.fromkeys(self.waiting)), drift, asks=tuple(dict.fromkeys(self.asks)))
 
 
 def together(parts: Iterable[Part]) -> Part:

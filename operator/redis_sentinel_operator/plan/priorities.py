@@ -26,7 +26,7 @@ def prioritised(desired: Desired, hosts: Sequence[Host]) -> tuple[Host, ...]:
     """
     found = {host.name: one for host in hosts if host.want.redis and (one := _series(host)) is not None}
     ranks = sorted(set(found.values()))
-    whole = len(found) == len(desired.redis_hosts)
+    whole = len(found) == len(desired.every_redis)
     return tuple(replace(host, priority=_priority(host, found.get(host.name), ranks, whole)) for host in hosts)
 
 

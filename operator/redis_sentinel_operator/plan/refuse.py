@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redis_sentinel_operator.judge.findings import claimed_by_others, preflight
 from redis_sentinel_operator.judge.installed import other_versions
+from redis_sentinel_operator.judge.joining import foreign_data
 from redis_sentinel_operator.judge.messages import CLAIMED, CREDENTIALS, PREFLIGHT, say
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired
@@ -27,6 +28,7 @@ def refuse(
     return (
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
+        or _foreign_on_new(desired, facts, verdict, owner)
         or _version(desired, facts)
         or refuse_config(desired, looked_after)
         or _preflight(desired, facts, verdict)
@@ -43,6 +45,11 @@ def _foreign(verdict: Verdict) -> Refusal | None:
     if verdict.situation is not Situation.FOREIGN:
         return None
     return Refusal(PREFLIGHT, verdict.situation_reason or "ForeignData", verdict.situation_message)
+
+
+def _foreign_on_new(desired: Desired, facts: ClusterFacts, verdict: Verdict, owner: str) -> Refusal | None:
+    message = foreign_data(desired, facts, owner) if verdict.situation is Situation.ALIVE else ""
+    return Refusal(PREFLIGHT, "ForeignDataOnNewHost", message) if message else None
 
 
 def _version(desired: Desired, facts: ClusterFacts) -> Refusal | None:

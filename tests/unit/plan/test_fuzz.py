@@ -275,7 +275,7 @@ def test_any_spec_is_refused_clearly_or_planned(data: st.DataObject) -> None:
         spec = parse_spec(body)
         wanted = resolve(body, Secret(PASSWORD))
         check_config(spec)
-        refuse_unsupported(body, spec, {})
+        refuse_unsupported(body, spec)
     except SpecRefused as refused:
         assert refused.reason in ("InvalidSpec", "NotSupportedYet")
         assert str(refused).startswith(("spec", "And "))

@@ -1,0 +1,109 @@
+"""Hosts that leave a living cluster: when one has left, and how sentinels come to forget it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from redis_sentinel_operator.judge.master import Sentinels, absences, views
+from redis_sentinel_operator.judge.signs import transition_signs, undivided
+from redis_sentinel_operator.judge.superseded import in_failover
+from redis_sentinel_operator.model.desired import Desired, DesiredHost
+from redis_sentinel_operator.model.fact import ClusterFacts, Known, RedisFacts, SentinelView, Unknown
+from redis_sentinel_operator.model.verdict import Confirmed, Verdict
+
+_DOWN = frozenset({"s_down", "o_down"})
+
+
+def remembers(desired: Desired, view: SentinelView) -> tuple[str, ...]:
+    """Return the names of the gone hosts that a sentinel still counts, as a sentinel or as a replica."""
+    known = {each.address for each in view.peers} | {each.address for each in view.replicas}
+    return tuple(host.name for host in desired.gone if host.address in known)
+
+
+def cleared(desired: Desired, sentinels: Sentinels) -> frozenset[str]:
+    """Return the gone hosts that no sentinel remembers; all must answer to be sure."""
+    if absences(desired, sentinels) or desired.joining:
+        return frozenset()
+    kept = {name for view in views(desired, sentinels).values() for name in remembers(desired, view)}
+    return frozenset(host.name for host in desired.gone) - kept
+
+
+def why_not_reset(desired: Desired, host: str, sentinels: Sentinels) -> str | None:
+    """Return a sentence why the sentinel of a host may not be made to forget the gone hosts, None when it may.
+
+    A reset while a wanted sentinel is away would shrink the number of voters, and two majorities become possible. It
+    also empties the list of replicas for some seconds: so one sentinel after the other, when the one before knows all.
+    """
+    if desired.joining:
+        return f"{desired.joining[0].name} is joining"
+    missing = absences(desired, sentinels)
+    if missing:
+        return missing[0]
+    signs = transition_signs(desired, sentinels)
+    if signs or not undivided(desired, sentinels):
+        return signs[0] if signs else "the sentinels do not name the same master"
+    alive = next(_alive(desired, sentinels), None)
+    return alive or in_failover(desired, sentinels) or _incomplete(desired, host, sentinels)
+
+
+def _alive(desired: Desired, sentinels: Sentinels) -> Iterator[str]:
+    """Return a sentence for each gone host that a sentinel still hears: it would be known again in a moment."""
+    gone = {host.address: host.name for host in desired.gone}
+    for name, view in views(desired, sentinels).items():
+        for kind, rows in (("sentinel", view.peers), ("redis", view.replicas)):
+            for row in rows:
+                if row.address in gone and not row.flags & _DOWN:
+                    yield f"the sentinel on {name} still hears the {kind} of {gone[row.address]}"
+
+
+def _incomplete(desired: Desired, host: str, sentinels: Sentinels) -> str | None:
+    seen, gone = views(desired, sentinels), {each.address for each in desired.gone}
+    replicas = {row.address for view in seen.values() for row in view.replicas} - gone
+    for name, view in seen.items():
+        if name == host:
+            continue
+        others = {each.address for each in view.peers} - gone
+        if len(others) < len(desired.sentinel_hosts) - 1:
+            return f"the sentinel on {name} does not know all others yet"
+        if not replicas <= {each.address for each in view.replicas}:
+            return f"the sentinel on {name} does not know all replicas yet"
+    return None
+
+
+def servers_known(desired: Desired, host: DesiredHost, facts: ClusterFacts, verdict: Verdict) -> str:
+    """Return a sentence for whoever still has to do with the servers of a leaving host, "" where nobody has."""
+    master = verdict.master
+    if isinstance(master, Confirmed) and master.host == host.name:
+        return f"{host.name} is the master"
+    sentinels = {name: each.sentinel for name, each in facts.hosts.items()}
+    for name, view in views(desired, sentinels).items():
+        if host.address in (view.address, view.told_address):
+            return f"the sentinel on {name} names it as master"
+        for kind, rows in (("sentinel", view.peers), ("redis", view.replicas)):
+            if any(row.address == host.address and not row.flags & _DOWN for row in rows):
+                return f"the sentinel on {name} still hears the {kind} of {host.name}"
+    fact = facts.hosts[master.host].redis if isinstance(master, Confirmed) and master.host in facts.hosts else None
+    redis = fact.value if isinstance(fact, Known) else None
+    online = isinstance(redis, RedisFacts) and any(row.address == host.address for row in redis.replicas)
+    return f"redis of {host.name} still follows the master" if online else ""
+
+
+def why_not_forget(desired: Desired, name: str, facts: ClusterFacts, verdict: Verdict) -> str | None:
+    """Return a sentence why a host may not be forgotten (act forget-host), None when it may."""
+    host = next((each for each in desired.hosts if each.name == name), None)
+    if host is None:
+        leaving = ", ".join(each.name for each in desired.leaving) or "none"
+        return f"{name} is no host that is leaving (leaving: {leaving})"
+    if host.state != "Leaving":
+        return f"{name} stands in spec.hosts: take it out there first"
+    if not isinstance(verdict.master, Confirmed):
+        return verdict.master.message
+    read = facts.hosts.get(name)
+    if read is not None and not isinstance(read.os, Unknown):
+        return f"{name} can be reached, so it is stopped and proved to be: wait until it is gone from status.hosts"
+    sentinels = {each: read.sentinel for each, read in facts.hosts.items()}
+    missing = absences(desired, sentinels)
+    if missing:
+        return f"every other sentinel must tell that it is down, and {missing[0]}"
+    known = servers_known(desired, host, facts, verdict)
+    return f"{known}, so its servers run: stop them, or let the operator reach it" if known else None

@@ -1,0 +1,202 @@
+"""A host joins a living cluster under writes, and leaves it again: nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.acting import answer, ask
+from e2e.rig import NAME, Rig, Status, is_healthy, master
+from e2e.test_following import of_host
+from e2e.test_interrupted import accident
+from lab.faults import cut_off
+from lab.hosts import Host
+from lab.ledger import ledger
+from lab.observe import commands_seen
+from lab.seed import NAMESPACE
+
+_SETTINGS = {"downAfterMilliseconds": 5000, "failoverTimeoutMilliseconds": 10000}  # no quorum: it is the majority
+_UNITS = ("redis", "redis-sentinel")
+
+
+def hosts(rig: Rig, count: int) -> list[dict[str, Any]]:
+    """The first hosts of the lab, each with redis and a sentinel."""
+    return [{"name": host.name, "address": host.address} for host in list(rig.lab)[:count]]
+
+
+def declare(rig: Rig, count: int) -> None:
+    """Declare the first hosts; four sentinels are an even number, which a person has to want."""
+    unsafe = {"evenSentinels": True} if count % 2 == 0 else None
+    rig.declare(hosts=hosts(rig, count), sentinel=_SETTINGS, unsafe=unsafe)
+
+
+def installed(rig: Rig, count: int) -> None:
+    """Install so many hosts."""
+    declare(rig, count)
+    rig.operator.start()
+    rig.wait_healthy()
+
+
+def columns(rig: Rig) -> list[str]:
+    """What `kubectl get rsc` shows."""
+    line: str = rig.cp.kubectl("get", "rsc", NAME, "-n", NAMESPACE, "--no-headers")
+    return line.split()[1:6]
+
+
+def views(rig: Rig, count: int) -> list[tuple[int, int, int]]:
+    """Quorum, other sentinels and replicas, as each of the first hosts' sentinels has them."""
+    found = []
+    for host in list(rig.lab)[:count]:
+        with rig.sentinel(host.name) as client:
+            told: Mapping[str, Any] = client.sentinel_master(NAME)
+        found.append((told["quorum"], told["num-other-sentinels"], told["num-slaves"]))
+    return found
+
+
+def is_out(host: Host) -> bool:
+    """Whether nothing of ours runs on a host, would come up with it, or claims it."""
+    units = [host.run(f"systemctl is-active {unit}; systemctl is-enabled {unit}", check=False) for unit in _UNITS]
+    claim = host.run("ls /var/lib/redis-sentinel-operator/state.json", check=False)
+    return all(each.stdout.split() == ["inactive", "disabled"] for each in units) and claim.stdout == ""
+
+
+def done(rig: Rig) -> list[tuple[str, str]]:
+    """Host and sentence of each change."""
+    return [(str(line["host"]), str(line["what"])) for line in rig.operator.audit()]
+
+
+@pytest.mark.timeout(400)
+def test_a_host_joins_and_leaves_under_writes(bare: Rig) -> None:
+    rig, new = bare, list(bare.lab)[3]
+    installed(rig, 3)
+    assert views(rig, 3) == [(2, 2, 2)] * 3
+    first = master(rig.status())
+    with ledger(rig.lab, rig.password) as book:
+        before, changes = rig.body(), len(done(rig))
+        declare(rig, 4)
+        status = rig.wait_healthy()
+        joined = done(rig)[changes:]
+        assert any("became 'Joining'" in line or "'state': 'Joining'" in line for line in rig.writes_since(before))
+        assert of_host(status, new.name)["state"] == "Member"
+        assert views(rig, 4) == [(3, 3, 3)] * 4
+        assert columns(rig) == [first, "4/4", "3/3", "4/4", "Healthy"]
+        assert [what for _, what in joined[-4:]] == ["set quorum on the sentinel"] * 4, joined
+        assert {host for host, _ in joined[:-4]} == {new.name}, "another host was changed before all knew each other"
+        with rig.redis(new.name) as client:
+            role = client.execute_command("ROLE")
+            assert (role[0], role[1], role[3]) == ("slave", rig.lab[first].address, "connected")
+        _leaves(rig, new)
+        book.wait(10, rig.lab[first].address)
+    assert master(rig.status()) == first
+    assert book.missing(rig.lab[first]) == []
+
+
+def _leaves(rig: Rig, host: Host) -> None:
+    before, changes = rig.body(), len(done(rig))
+    master_before = master(rig.status())
+    declare(rig, 3)
+    status = rig.wait_healthy()
+    assert any("became 'Leaving'" in line for line in rig.writes_since(before))
+    assert host.name not in [each["name"] for each in status["hosts"]]
+    assert is_out(host)
+    assert views(rig, 3) == [(2, 2, 2)] * 3
+    assert columns(rig) == [master_before, "3/3", "2/2", "3/3", "Healthy"]
+    told = done(rig)[changes:]
+    there = [each.name for each in list(rig.lab)[:3]]
+    assert sorted(told[:3]) == sorted((name, "set quorum on the sentinel") for name in there), told
+    assert told[3:8] == [
+        (host.name, "disable redis-sentinel.service"),
+        (host.name, "stop sentinel (redis-sentinel.service)"),
+        (host.name, "disable redis.service"),
+        (host.name, "stop redis (redis.service)"),
+        (host.name, "give up the claim"),
+    ], told
+    resets = [name for name, what in told[8:] if "SENTINEL RESET" in what]
+    assert sorted(resets) == sorted(there), told
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_killed_after_each_step_of_joining_and_leaving(bare: Rig, tmp_path: Path) -> None:
+    """The operator survives no step; each start finds what the one before left, and no step is done twice."""
+    rig, new = bare, list(bare.lab)[3]
+    installed(rig, 3)
+    first = master(rig.status())
+    rig.operator.kill()
+    for count in (4, 3):
+        steps = tmp_path / f"steps{count}"
+        steps.touch()
+        declare(rig, count)
+        _survive(rig, steps, count)
+        lines = steps.read_text().splitlines()
+        assert len(lines) == len(set(lines)) >= 8, lines
+    rig.operator.start()
+    status = rig.wait_healthy()
+    assert master(status) == first
+    assert views(rig, 3) == [(2, 2, 2)] * 3
+    assert is_out(new)
+
+
+def _survive(rig: Rig, steps: Path, count: int) -> None:
+    """Start an operator that dies after each step whenever it has died, until all is as declared."""
+    dying = accident(rig, "kill", "each", steps)
+    generation, deadline = rig.body()["metadata"]["generation"], time.monotonic() + 280
+
+    def over(status: Status) -> bool:
+        whole = is_healthy(status) and status.get("observedGeneration") == generation
+        return whole and len(status["hosts"]) == count
+
+    while not over(rig.status()):
+        assert time.monotonic() < deadline, f"not healthy:\n{steps.read_text()}\n{dying.tail()}"
+        if not dying.running:
+            dying.start("e2e.dying")
+        time.sleep(0.2)
+    dying.kill()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_master_leaves_after_a_switchover_and_a_host_that_is_gone_when_it_is_forgotten(bare: Rig) -> None:
+    rig, last = bare, list(bare.lab)[3]
+    rig.declare(hosts=hosts(rig, 4), sentinel=_SETTINGS, unsafe={"evenSentinels": True}, initialMaster=last.name)
+    rig.operator.start()
+    rig.wait_healthy()
+    declare(rig, 3)
+    status = rig.wait(lambda s: s["phase"] == "WaitingForYou", "a person is asked", 60)
+    assert "switchover" in status["message"]
+    assert of_host(status, last.name)["state"] == "Leaving"
+    assert rig.master_by_role() == [last.name]
+    time.sleep(11)  # a switchover begins when all is settled
+    assert answer(rig, ask(rig, "switchover -"))["result"] == "Done"
+    rig.wait_healthy()
+    assert is_out(last)
+    last.run("rm -f /var/lib/redis/* /etc/redis-sentinel.conf", check=False)
+    _forgotten(rig, last)
+
+
+def _forgotten(rig: Rig, last: Host) -> None:
+    last.run("rpm -e redis 2>/dev/null || dpkg -P redis 2>/dev/null; rm -f /etc/redis*.conf", check=False)
+    declare(rig, 4)
+    rig.wait_healthy()
+    with cut_off(last):
+        declare(rig, 3)
+        status = rig.wait(lambda s: s["phase"] == "WaitingForYou", "a person is asked", 90)
+        assert f"forget-host {last.name}" in status["message"]
+        refused = answer(rig, ask(rig, "forget-host redis_slave09"))
+        assert (refused["result"], refused["message"]) == (
+            "Refused",
+            f"redis_slave09 is no host that is leaving (leaving: {last.name})",
+        )
+        with commands_seen(rig.lab) as seen:
+            assert answer(rig, ask(rig, f"forget-host {last.name}"))["result"] == "Done"
+            status = rig.wait_healthy()
+            resets = [
+                each.host for each in seen.commands() if [w.upper() for w in each.words[:2]] == ["SENTINEL", "RESET"]
+            ]
+        assert sorted(resets) == sorted(host.name for host in list(rig.lab)[:3])
+        assert last.name not in [each["name"] for each in status["hosts"]]
+    assert views(rig, 3) == [(2, 2, 2)] * 3
