@@ -22,12 +22,14 @@ from redis_sentinel_operator.model.step import (
     Action,
     AllowPorts,
     ConfigSet,
+    DisableUnits,
     LabelFile,
     MakeReplica,
     ProveRewrite,
     ReleaseClaim,
     RememberNotes,
     RestoreMaster,
+    SentinelReset,
     SentinelSet,
     Step,
     StopUnit,
@@ -40,10 +42,13 @@ pytestmark = pytest.mark.timeout(240)
 OVER_RESP = {ConfigSet, SentinelSet}
 OF_TROUBLE = {StopUnit, MakeReplica, RestoreMaster}
 OF_A_DELETION = {ReleaseClaim}
+OF_A_HOST_THAT_LEAVES = {DisableUnits, SentinelReset}  # test_leaving.py
 OF_SELINUX = {LabelFile, AllowPorts}  # no host of the lab has it
 OF_AN_ADOPTION = {RememberNotes, ProveRewrite}
 OF_A_PROCEDURE = {*get_args(OperationAction)}  # test_operation.py kills before and after each of their commands
-OF_OTHERS = OVER_RESP | OF_TROUBLE | OF_A_DELETION | OF_SELINUX | OF_AN_ADOPTION | OF_A_PROCEDURE
+OF_OTHERS = (
+    OVER_RESP | OF_TROUBLE | OF_A_DELETION | OF_A_HOST_THAT_LEAVES | OF_SELINUX | OF_AN_ADOPTION | OF_A_PROCEDURE
+)
 OF_A_SET_UP = {*get_args(Action)} - OF_OTHERS
 MIDDLE = 25  # commands of a script; the guard has some 23
 LAST = 76  # as many has the longest: the firewall of a host with both servers

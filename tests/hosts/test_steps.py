@@ -29,6 +29,7 @@ from redis_sentinel_operator.model.step import (
     Action,
     AllowPorts,
     ConfigSet,
+    DisableUnits,
     EditConf,
     EditFirewalld,
     EnableUnits,
@@ -38,6 +39,7 @@ from redis_sentinel_operator.model.step import (
     ProveRewrite,
     ReleaseClaim,
     RememberKeys,
+    SentinelReset,
     SentinelSet,
     SetKernel,
     StartUnit,
@@ -165,11 +167,13 @@ def actions(host: Host) -> list[Action]:
         AllowPorts((6380,)),
         StartUnit("systemd-timesyncd.service", 6379, sentinel=False),
         EnableUnits(("rsync.service",)),
+        DisableUnits(("redis.service",)),
         EditFirewalld(add=(FirewalldRule("runtime", "public", "7777/tcp"),)),
         FillChain("iptables", "*filter\n:REDIS-SENTINEL-OPERATOR - [0:0]\nCOMMIT\n"),
         RememberKeys({}),
         ConfigSet({"repl-timeout": "61"}, 6379),
         SentinelSet(MASTER_NAME, {"parallel-syncs": "3"}, 26379),
+        SentinelReset(MASTER_NAME, 26379),
     ]
 
 

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.model.desired import Desired, DesiredHost, GoneHost, Membership, SshAccess
 from redis_sentinel_operator.model.step import Plan
@@ -137,6 +139,19 @@ def test_what_a_person_has_to_decide_is_a_phase_of_its_own_and_observed(board: B
     assert found["observedGeneration"] == 2
     assert condition(board, "Ready")["reason"] == "HostLeaving"
     assert condition(board, "Ready")["status"] == "True"
+
+
+@pytest.mark.parametrize(
+    "wanted", [with_state("Joining"), with_state("Leaving"), replace(WHOLE, gone=(GoneHost("db9", "192.168.3.99"),))]
+)
+def test_all_is_not_called_healthy_while_a_host_is_on_its_way(board: Board, wanted: Desired) -> None:
+    """Also where the generation was observed: as the master was to leave, and waited for a person."""
+    tell(healthy(board), wanted, Plan((START,)))
+    found = board.document()
+    assert found["phase"] == "Updating"
+    assert condition(board, "Reconciling")["status"] == "True"
+    tell(board, WHOLE, Plan())
+    assert board.document()["phase"] == "Healthy"
 
 
 def test_what_is_told_of_one_that_leaves(board: Board) -> None:

@@ -359,9 +359,13 @@ def _degraded(this: Inputs) -> Overall | None:
 
 
 def _updating(this: Inputs) -> Overall | None:
-    if this.report is None or this.observed >= this.generation:
+    desired, report = this.desired, this.report
+    moves = desired is not None and bool(desired.joining or desired.leaving or desired.gone)
+    if report is None or (this.observed >= this.generation and not moves):
         return None
-    message = say("Updating", generation=this.generation, detail=_sentence(this.report.sentence))
+    if report.plan.settled and report.plan.asks:
+        return None
+    message = say("Updating", generation=this.generation, detail=_sentence(report.sentence))
     return Overall("Updating", "True", "Updating", message, reconciling=True)
 
 

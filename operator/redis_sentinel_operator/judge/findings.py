@@ -156,14 +156,14 @@ def replication(desired: Desired, facts: ClusterFacts, master: Mastership) -> Fi
 
 
 def reachable(desired: Desired, facts: ClusterFacts) -> Finding:
-    """Whether every host can be read over SSH, and RESP goes through it."""
-    unknown = {host.name: _why_unreadable(facts.hosts.get(host.name)) for host in desired.hosts}
+    """Whether every declared host can be read over SSH, and RESP goes through it."""
+    unknown = {host.name: _why_unreadable(facts.hosts.get(host.name)) for host in desired.staying}
     troubles = {name: why for name, why in unknown.items() if why is not None}
     if not troubles:
-        return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.hosts)))
+        return Finding(True, "AllReachable", say("AllReachable", hosts=len(desired.staying)))
     away = [host for host in desired.hosts_aside if host.name in troubles]
     if len(away) == len(troubles):
-        counts = {"reached": len(desired.hosts) - len(away), "hosts": len(desired.hosts)}
+        counts = {"reached": len(desired.staying) - len(away), "hosts": len(desired.staying)}
         return Finding(True, "HostsLeftOut", say("HostsLeftOut", **counts, aside=listed(away)))
     troubles = {name: why for name, why in troubles.items() if not desired.host(name).aside}
     reason = min((why.reason for why in troubles.values()), key=_gravity)

@@ -70,14 +70,14 @@ def _not_acquainted(desired: Desired, host: DesiredHost, own: SentinelFacts, sen
         return f"every sentinel must know the new one, and {missing[0]}"
     for other in desired.sentinel_hosts:
         answered = facts_of(sentinels.get(other.name))
-        if not _knows(seen[other.name].peers, host, own):
+        if not knows(seen[other.name].peers, host, own):
             return f"the sentinel on {other.name} does not know the new one yet"
-        if answered is not None and own.view is not None and not _knows(own.view.peers, other, answered):
+        if answered is not None and own.view is not None and not knows(own.view.peers, other, answered):
             return f"the new sentinel does not know the one on {other.name} yet"
     return ""
 
 
-def _knows(peers: tuple[PeerView, ...], host: DesiredHost, sentinel: SentinelFacts) -> bool:
+def knows(peers: tuple[PeerView, ...], host: DesiredHost, sentinel: SentinelFacts) -> bool:
     """Whether a sentinel is among the peers and alive for them: by its id, by its address where that is not known."""
     return any(
         (peer.id == sentinel.my_id if sentinel.my_id else peer.address == host.address) and not peer.flags & _BLIND

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redis_sentinel_operator.judge.master import Sentinels, absences, views
+from redis_sentinel_operator.judge.joining import knows
+from redis_sentinel_operator.judge.master import Sentinels, absences, facts_of, views
 from redis_sentinel_operator.judge.signs import transition_signs, undivided
 from redis_sentinel_operator.judge.superseded import in_failover
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
@@ -62,8 +63,10 @@ def _incomplete(desired: Desired, host: str, sentinels: Sentinels) -> str | None
     for name, view in seen.items():
         if name == host:
             continue
-        others = {each.address for each in view.peers} - gone
-        if len(others) < len(desired.sentinel_hosts) - 1:
+        others = (
+            (other, facts_of(sentinels.get(other.name))) for other in desired.sentinel_hosts if other.name != name
+        )
+        if not all(answered is not None and knows(view.peers, other, answered) for other, answered in others):
             return f"the sentinel on {name} does not know all others yet"
         if not replicas <= {each.address for each in view.replicas}:
             return f"the sentinel on {name} does not know all replicas yet"
@@ -85,7 +88,7 @@ def servers_known(desired: Desired, host: DesiredHost, facts: ClusterFacts, verd
     fact = facts.hosts[master.host].redis if isinstance(master, Confirmed) and master.host in facts.hosts else None
     redis = fact.value if isinstance(fact, Known) else None
     online = isinstance(redis, RedisFacts) and any(row.address == host.address for row in redis.replicas)
-    return f"redis of {host.name} still follows the master" if online else ""
+    return f"the master still counts {host.name} among its replicas" if online else ""
 
 
 def why_not_forget(desired: Desired, name: str, facts: ClusterFacts, verdict: Verdict) -> str | None:
@@ -106,4 +109,6 @@ def why_not_forget(desired: Desired, name: str, facts: ClusterFacts, verdict: Ve
     if missing:
         return f"every other sentinel must tell that it is down, and {missing[0]}"
     known = servers_known(desired, host, facts, verdict)
-    return f"{known}, so its servers run: stop them, or let the operator reach it" if known else None
+    if not known:
+        return None
+    return f"{known}: if its servers run, stop them or let the operator reach it; if not, ask again in a minute"

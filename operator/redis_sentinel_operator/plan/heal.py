@@ -41,10 +41,10 @@ class _Now:
     def belongs(self, host: Host) -> bool:
         """Whether the redis of a host is of this cluster: what never was may have data that are nobody's to replace."""
         seen = views(self.desired, self.sentinels).values()
-        # One that joins was bare when it was claimed.
-        joins = host.want.state == "Joining" and host.claim is not None
+        # One that joins was bare when it was claimed, one that leaves was a member.
+        moves = host.want.state != "Member" and host.claim is not None
         return (
-            joins
+            moves
             or host.name in self.members
             or any(each.address == host.want.address for view in seen for each in view.replicas)
         )

@@ -62,13 +62,20 @@ def has_left(desired: Desired, host: Host, facts: ClusterFacts, verdict: Verdict
     return not servers_known(desired, host.want, facts, verdict)
 
 
+def _servers(host: Host) -> tuple[tuple[str, str, bool], ...]:
+    """Return (server, unit, whether it is proved to be stopped) of what was ours there, in the order to stop it."""
+    sentinel = ("sentinel", host.sentinel_unit, host.sentinel_stopped)
+    redis = ("redis", host.redis_unit, host.redis_stopped)
+    return ((sentinel,) if host.want.sentinel else ()) + ((redis,) if host.want.redis else ())
+
+
 def _at_rest(host: Host) -> bool:
-    return host.sentinel_stopped and host.redis_stopped and not _enabled(host, host.sentinel_unit, host.redis_unit)
+    return all(stopped and not _enabled(host, unit) for _, unit, stopped in _servers(host))
 
 
-def _enabled(host: Host, *units: str) -> tuple[str, ...]:
-    found = (host.units.get(unit) for unit in units)
-    return tuple(each.name for each in found if each is not None and each.enabled.startswith("enabled"))
+def _enabled(host: Host, unit: str) -> tuple[str, ...]:
+    have = host.units.get(unit)
+    return (unit,) if have is not None and have.enabled.startswith("enabled") else ()
 
 
 def _unread(name: str) -> Part:
@@ -128,26 +135,25 @@ def _not_safe(desired: Desired, facts: ClusterFacts, verdict: Verdict, host: Hos
 
 def _stop(host: Host) -> Part:
     """Return the steps for the sentinel, and those for redis only when the sentinel is proved to be stopped."""
-    pairs = (
-        ("sentinel", host.sentinel_unit, host.sentinel_stopped, host.sentinel is not None),
-        ("redis", host.redis_unit, host.redis_stopped, host.redis is not None),
-    )
-    for server, unit, stopped, answers in pairs:
+    for server, unit, stopped in _servers(host):
         enabled = _enabled(host, unit)
         if stopped and not enabled:
             continue
         disabling = Step(host.name, f"disable {unit}", _WHY, DisableUnits(enabled), Stage.RESTART)
         part = only(disabling) if enabled else Part()
-        if stopped:
-            return part
-        facts = host.units.get(unit)
-        if facts is None or not facts.running:
-            started = "was started by hand" if answers else "is not proved to be stopped"
-            return part + Part(asks=(f"{host.name} is to leave, but its {server} {started}: stop it there",))
-        impact = Impact.RESTART if server == "redis" else Impact.NONE
-        stop = Step(host.name, f"stop {server} ({unit})", _WHY, StopUnit(unit), Stage.RESTART, impact, _CALM)
-        return part + only(stop)
+        return part if stopped else part + _stopping(host, server, unit)
     return Part()
+
+
+def _stopping(host: Host, server: str, unit: str) -> Part:
+    facts = host.units.get(unit)
+    if facts is not None and facts.running:
+        impact = Impact.RESTART if server == "redis" else Impact.NONE
+        return only(Step(host.name, f"stop {server} ({unit})", _WHY, StopUnit(unit), Stage.RESTART, impact, _CALM))
+    if any(process.sentinel is (server == "sentinel") and process.unit != unit for process in host.processes):
+        return Part(asks=(f"{host.name} is to leave, but its {server} was started by hand: stop it there",))
+    state = facts.active if facts else "not there"
+    return wait(f"{host.name} leaves when its {server} is proved to be stopped: its unit {unit} is {state}")
 
 
 def _forget(desired: Desired, facts: ClusterFacts) -> Part:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from redis_sentinel_operator.judge.findings import preflight, quorum, replication
+from redis_sentinel_operator.judge.findings import preflight, quorum, reachable, replication
 from redis_sentinel_operator.judge.joining import not_joined
 from redis_sentinel_operator.judge.leaving import cleared, why_not_forget, why_not_reset
 from redis_sentinel_operator.judge.master import Sentinels, facts_of, mastership
 from redis_sentinel_operator.judge.signs import transition_signs
 from redis_sentinel_operator.judge.superseded import in_failover
 from redis_sentinel_operator.model.desired import Desired, GoneHost, SentinelSettings
-from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, RedisFacts
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, PeerView, RedisFacts
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 from unit.plan.living import ALIVE, NOBODY
 from unit.plan.scaling import changed, knowing, scaled, serving
@@ -100,6 +100,13 @@ def named(facts: ClusterFacts, name: str, other: str) -> ClusterFacts:
     return changed(facts, knowing(replace(facts.hosts[name], sentinel=sees(other)), (S1, S2)))
 
 
+def with_peers(host: HostFacts, *peers: PeerView) -> HostFacts:
+    found = facts_of(host.sentinel)
+    assert found is not None
+    assert found.view is not None
+    return replace(host, sentinel=Known(replace(found, view=replace(found.view, peers=peers))))
+
+
 def without_replicas(host: HostFacts) -> HostFacts:
     found = facts_of(host.sentinel)
     assert found is not None
@@ -124,6 +131,11 @@ NO_RESET: dict[str, tuple[Desired, ClusterFacts, str | None]] = {
     "another one has just been reset": (
         GONE,
         changed(LEFT, knowing(LEFT.hosts[S2], ())),
+        f"the sentinel on {S2} does not know all others yet",
+    ),
+    "another one knows one that leaves and not all that stay": (
+        replace(GONE, hosts=(*GONE.hosts, replace(LEAVING.hosts[3], name="db9", address="192.168.3.99"))),
+        changed(LEFT, with_peers(LEFT.hosts[S2], PeerView("b" * 40, "192.168.3.99", 26379, frozenset({"sentinel"})))),
         f"the sentinel on {S2} does not know all others yet",
     ),
     "another one has no replicas yet": (
@@ -173,20 +185,21 @@ NOT_FORGOTTEN = {
         S3,
         changed(FULL, AWAY.hosts[S3]),
         ALIVE,
-        f"the sentinel on {S1} still hears the sentinel of {S3}, so its servers run: stop them, or let the operator "
-        "reach it",
+        f"the sentinel on {S1} still hears the sentinel of {S3}: if its servers run, stop them or let the operator reach "
+        "it; if not, ask again in a minute",
     ),
     "it still follows the master": (
         S3,
         changed(AWAY, FULL.hosts[M]),
         ALIVE,
-        f"redis of {S3} still follows the master, so its servers run: stop them, or let the operator reach it",
+        f"the master still counts {S3} among its replicas: if its servers run, stop them or let the operator reach it; "
+        "if not, ask again in a minute",
     ),
     "it is the master": (
         S3,
         AWAY,
         replace(ALIVE, master=Confirmed(S3, ADDRESS[S3], 6379, 1)),
-        f"{S3} is the master, so its servers run: stop them, or let the operator reach it",
+        f"{S3} is the master: if its servers run, stop them or let the operator reach it; if not, ask again in a minute",
     ),
     "it is down for all": (S3, AWAY, ALIVE, None),
 }
@@ -230,6 +243,12 @@ def test_a_master_that_leaves_is_followed_until_another_is_one() -> None:
     facts = ClusterFacts(switched, 0.0)
     redis = {name: each.redis for name, each in facts.hosts.items()}
     assert mastership(LEAVING, sentinels(facts), redis, None) == Confirmed(S3, ADDRESS[S3], 6379, 1)
+
+
+def test_one_that_leaves_and_cannot_be_read_is_told_apart() -> None:
+    away = changed(FULL, unreachable(FULL.hosts[S3]))
+    assert reachable(LEAVING, away).reason == "AllReachable"
+    assert reachable(JOINING, away).ok is False
 
 
 def test_what_leaves_is_not_missed_and_what_is_gone_is_no_stranger() -> None:

@@ -22,6 +22,7 @@ from unit.plan.world import (
     S2,
     S3,
     M,
+    redis_facts,
     stopped_redis,
     stopped_sentinel,
     unreachable,
@@ -150,6 +151,33 @@ def test_one_that_was_started_by_hand_is_left_to_a_person() -> None:
     todo = planned(LEAVING, changed(serving(), by_hand))
     assert [what for host, what in told(todo) if host == S3 and "stop" in what] == []
     assert todo.asks == (f"{S3} is to leave, but its sentinel was started by hand: stop it there",)
+
+
+def test_one_that_is_on_its_way_down_is_waited_for() -> None:
+    host = with_unit(serving().hosts[S3], EL7.sentinel_unit, active="deactivating", enabled="disabled")
+    todo = planned(LEAVING, changed(serving(), host))
+    assert [what for name, what in told(todo) if name == S3] == []
+    assert todo.waiting == (
+        f"{S3} leaves when its sentinel is proved to be stopped: its unit redis-sentinel.service is deactivating",
+    )
+
+
+def test_what_was_never_ours_there_is_neither_stopped_nor_waited_for() -> None:
+    """A host that was declared without a sentinel may run one of other people."""
+    hosts = tuple(replace(host, sentinel=host.sentinel and host.name != S3) for host in LEAVING.hosts)
+    wanted = replace(LEAVING, hosts=hosts)
+    facts = changed(serving((S1, S2)), serving().hosts[S3])
+    assert told(planned(wanted, facts)) == WHOLE[2:4]
+    host = with_unit(stopped_redis(facts.hosts[S3]), EL7.redis_unit, active="inactive", enabled="disabled")
+    assert told(planned(wanted, changed(facts, host))) == WHOLE[4:]
+    assert planned(wanted, changed(facts, replace(host, claim=Known(None)))).left == {S3}
+
+
+def test_one_that_comes_back_as_a_second_master_is_made_a_replica_before_it_leaves() -> None:
+    second = replace(serving().hosts[S3], redis=Known(replace(redis_facts(serving().hosts[S3], None), uptime=1)))
+    facts = changed(serving((S1, S2)), second, replace(serving((S1, S2)).hosts[S1]))
+    todo = plan(LEAVING, facts, replace(ALIVE, master_for=99.0), DONE)
+    assert told(todo)[0] == (S3, f"make redis a replica of {M} ({ADDRESS[M]}:6379)")
 
 
 def test_one_without_our_claim_is_not_touched_and_has_left_when_nobody_knows_its_servers() -> None:

@@ -1,0 +1,86 @@
+"""What is done on real hosts when one leaves: units disabled, and a sentinel that forgets, or is not asked to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from hosts.cutting import cut_short
+from hosts.passes import Passes, find_each_other, settled_passes
+from hosts.stepping import sentinel, step, until
+from lab.hosts import Host
+from lab.labs import Lab
+from lab.seedcluster import MASTER_NAME
+from redis_sentinel_operator.errors import SessionLost
+from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, SentinelReset
+
+pytestmark = pytest.mark.timeout(120)
+RESET = SentinelReset(MASTER_NAME, 26379)
+
+
+@pytest.fixture
+async def loop(lab_hosts: Lab) -> AsyncIterator[Passes]:
+    async with settled_passes(lab_hosts) as each:
+        await each.until_settled()
+        yield each
+
+
+def known(host: Host) -> Mapping[str, str]:
+    """What a sentinel says of the master."""
+    told = sentinel(host, "SENTINEL", "MASTER", MASTER_NAME)
+    assert isinstance(told, list)
+    return dict(zip(told[::2], told[1::2], strict=True))
+
+
+def states(host: Host) -> list[str]:
+    command = "systemctl is-active redis redis-sentinel; systemctl is-enabled redis redis-sentinel"
+    return host.run(command, check=False).stdout.split()
+
+
+async def test_disabled_units_run_on_and_nothing_changes_the_second_time(loop: Passes, lab_hosts: Lab) -> None:
+    host = lab_hosts.replicas[0]
+    both = ("redis.service", "redis-sentinel.service")
+    for _ in range(2):
+        result = await loop.do(step(host, DisableUnits(both)))
+        assert (result.ok, result.message) == (True, "disabled: redis.service, redis-sentinel.service")
+        assert states(host) == ["active", "active", "disabled", "disabled"]
+    assert (await loop.do(step(host, EnableUnits(both)))).ok
+
+
+@pytest.mark.parametrize("after", [10, 24, 26])
+async def test_disabling_that_is_cut_is_done_by_the_next(loop: Passes, lab_hosts: Lab, after: int) -> None:
+    host = lab_hosts.replicas[0]
+    disable = step(host, DisableUnits(("redis.service",)))
+    with cut_short(loop.links[host.name], after), pytest.raises(SessionLost):
+        await loop.do(disable)
+    assert (await loop.do(disable)).ok
+    assert states(host) == ["active", "active", "disabled", "enabled"]
+    assert (await loop.do(step(host, EnableUnits(("redis.service",))))).ok
+
+
+async def test_a_sentinel_forgets_and_finds_what_is_there(loop: Passes, lab_hosts: Lab) -> None:
+    host = lab_hosts.replicas[0]
+    result = await loop.do(step(host, RESET))
+    assert (result.ok, result.message) == (True, "it forgot them")
+    again = await loop.do(step(lab_hosts.replicas[1], RESET))
+    assert not again.ok
+    assert again.message == (
+        f"nothing was done: the sentinel on {host.name} does not know all others yet"
+    ) or again.message.endswith("does not know all replicas yet"), again.message
+    await until(lambda: (known(host)["num-slaves"], known(host)["num-other-sentinels"]) == ("3", "2"))
+
+
+async def test_no_sentinel_forgets_while_another_is_away(loop: Passes, lab_hosts: Lab) -> None:
+    host, other = lab_hosts.replicas[0], lab_hosts.replicas[1]
+    before = known(host)
+    other.run("systemctl stop redis-sentinel")
+    result = await loop.do(step(host, RESET))
+    assert (result.ok, result.message) == (False, f"nothing was done: {other.name}: no sentinel runs there")
+    after = known(host)
+    assert [after[key] for key in ("num-slaves", "num-other-sentinels")] == [
+        before[key] for key in ("num-slaves", "num-other-sentinels")
+    ]
+    await loop.until_settled()
+    assert await asyncio.to_thread(find_each_other, lab_hosts)
