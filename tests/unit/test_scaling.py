@@ -65,7 +65,7 @@ async def run(
         return world.facts
 
     async def execute(step: Step, *_: object) -> StepResult:
-        hosts = store.documents[-1]["hosts"] if store.documents else []
+        hosts = store.documents[-1].get("hosts", []) if store.documents else []
         known = {host["name"]: host.get("state", "") for host in hosts}
         world.done.append(f"{step.host}: {step.what}")
         world.stored.append(known.get(S3, ""))
@@ -164,6 +164,7 @@ async def test_a_host_that_may_not_be_forgotten_stays(
     case: tuple[Desired, ClusterFacts, str],
 ) -> None:
     wanted, read, why = case
+    await run(board, store, monkeypatch, wanted, World(read))
     await run(board, store, monkeypatch, wanted, World(read), forget=WISH)
     assert "leftAt" not in state(board)
     ((_, result, message),) = acts(board)

@@ -185,8 +185,8 @@ NOT_FORGOTTEN = {
         S3,
         changed(FULL, AWAY.hosts[S3]),
         ALIVE,
-        f"the sentinel on {S1} still hears the sentinel of {S3}: if its servers run, stop them or let the operator reach "
-        "it; if not, ask again in a minute",
+        f"the sentinel on {S1} still hears the sentinel of {S3}: if its servers run, stop them or let the operator "
+        "reach it; if not, ask again in a minute",
     ),
     "it still follows the master": (
         S3,
@@ -199,7 +199,8 @@ NOT_FORGOTTEN = {
         S3,
         AWAY,
         replace(ALIVE, master=Confirmed(S3, ADDRESS[S3], 6379, 1)),
-        f"{S3} is the master: if its servers run, stop them or let the operator reach it; if not, ask again in a minute",
+        f"{S3} is the master: if its servers run, stop them or let the operator reach it; if not, ask again in a "
+        "minute",
     ),
     "it is down for all": (S3, AWAY, ALIVE, None),
 }

@@ -52,6 +52,13 @@ def stopped(name: str) -> HostFacts:
     return replace(alive(name), redis=Known(None), sentinel=Known(None), processes=Known(()))
 
 
+def test_one_that_joins_is_no_reason_not_to_start_what_is_stopped() -> None:
+    hosts = tuple(replace(host, state="Joining") if host.name == S3 else host for host in WHOLE.hosts)
+    read = facts(unreachable(S3), of=stopped)
+    assert of(read, DONE, LAST) is Situation.UNREADABLE
+    assert situation(replace(WHOLE, hosts=hosts), read, OWNER, DONE, LAST).situation is Situation.STOPPED
+
+
 def test_nothing_anywhere_is_bare() -> None:
     assert of(facts()) is Situation.BARE
 

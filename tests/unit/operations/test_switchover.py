@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from redis_sentinel_operator.model.desired import Membership
 from redis_sentinel_operator.model.fact import Known, MachineFacts, SurveyFacts, Unknown
 from redis_sentinel_operator.model.operation import AskFailover, Before, Demote, Fence, Operation
 from redis_sentinel_operator.model.step import ConfigSet, Impact
@@ -34,6 +35,14 @@ FENCE = Fence(
     {"min-slaves-max-lag": "10", "min-slaves-to-write": "99"},
     {"min-slaves-to-write": "0", "min-slaves-max-lag": "10"},
 )
+
+
+@pytest.mark.parametrize("state", ["Joining", "Leaving"])
+def test_a_host_on_its_way_in_or_out_does_not_become_master(state: Membership) -> None:
+    hosts = tuple(replace(host, state=state) if host.name == S2 else host for host in desired().hosts)
+    assert switchover.begin(scene(what=desired(hosts=hosts)), WISH) == (
+        f"{S2} is no host of spec.hosts that runs redis: name a replica ({S1}, {S3}), or - for the best one"
+    )
 
 
 def test_the_record_has_all_that_whoever_goes_on_must_know() -> None:
