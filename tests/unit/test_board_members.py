@@ -158,9 +158,9 @@ def test_what_is_told_of_one_that_leaves(board: Board) -> None:
     healthy(board)
 
     def message(wanted: Desired, *changed: Any) -> str:
-        board.report(
-            report(facts(*changed, of=lambda name: running().hosts[name]), Plan((START,)), desired=wanted), wanted
-        )
+        read = facts(*changed, of=lambda name: running().hosts[name])
+        number = 2 + len(changed)  # of another generation all is told at once
+        board.report(report(read, Plan((START,)), number, desired=wanted), wanted)
         return next(str(host["message"]) for host in board.document()["hosts"] if host["state"] == "Leaving")
 
     assert message(with_state("Leaving")) == (
