@@ -27,19 +27,24 @@ from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Denied, Host
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     ConfigSet,
+    DisableUnits,
     EditConf,
     FreeUnits,
     HoldUnits,
+    MakeReplica,
     Need,
     Plan,
+    ReleaseClaim,
     RememberNotes,
     SentinelSet,
     StartUnit,
     StopUnit,
     TakeClaim,
 )
+from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 from redis_sentinel_operator.observe import probe, redis, sentinel
 from redis_sentinel_operator.observe.combine import host_facts
+from redis_sentinel_operator.plan.host import answering
 from redis_sentinel_operator.plan.order import plan
 from unit.examples import tried
 from unit.observe.test_answers import KEYS_OF_FAMILIES, answers
@@ -189,6 +194,45 @@ def sick_hosts(data: st.DataObject, family: str) -> dict[str, HostFacts]:
             of_sentinel = data.draw(st.one_of(st.just(of_sentinel), mangled(of_sentinel)), label="sentinel")
         hosts[host.name] = read(family, host, (probed, of_redis, of_sentinel))
     return hosts
+
+
+@settings(max_examples=tried(200), suppress_health_check=HEALTH)
+@given(data=st.data())
+def test_whatever_hosts_answer_none_is_stopped_by_guess(data: st.DataObject) -> None:
+    """One is on its way in or out: it gets no other steps than those, stops while every other sentinel is read."""
+    family = data.draw(st.sampled_from(sorted(CAPTURED)), label="family")
+    whole, moving = captured(family), data.draw(st.sampled_from(sorted(ADDRESS)), label="moving")
+    state = data.draw(st.sampled_from(["Joining", "Leaving", "Leaving"]), label="state")
+    now = tuple(replace(host, state=state if host.name == moving else "Member") for host in whole.hosts)
+    wanted = replace(whole, hosts=now)
+    hosts: dict[str, HostFacts] = {}
+    sick = data.draw(st.sets(st.sampled_from(sorted(ADDRESS))), label="sick")
+    for host in wanted.hosts:
+        probed, of_redis, of_sentinel = whole_host(family, host)
+        if host.name in sick:
+            probed = data.draw(st.one_of(st.just(probed), damaged(probed)), label="probe")
+            of_redis = data.draw(st.one_of(st.just(of_redis), mangled(of_redis)), label="redis")
+            of_sentinel = data.draw(st.one_of(st.just(of_sentinel), mangled(of_sentinel)), label="sentinel")
+        hosts[host.name] = read(family, host, (probed, of_redis, of_sentinel))
+    reading = ClusterFacts(hosts, 0.0)
+    verdict = judge(wanted, reading, None, JudgeContext(OWNER, DONE.bootstrap, math.inf))
+    todo = plan(wanted, reading, verdict, DONE)
+    _check(todo, reading)
+    _check_of_one_that_moves(wanted, todo, reading, verdict)
+
+
+def _check_of_one_that_moves(wanted: Desired, todo: Plan, reading: ClusterFacts, verdict: Verdict) -> None:
+    unread = [host.name for host in wanted.wanted_sentinels if answering(reading.hosts[host.name]) is None]
+    leaving = {host.name for host in wanted.leaving}
+    for step in todo.steps:
+        if step.host in leaving:
+            assert isinstance(step.action, DisableUnits | StopUnit | ReleaseClaim | MakeReplica), step
+        if step.host in leaving and isinstance(step.action, StopUnit):
+            assert isinstance(verdict.master, Confirmed)
+            assert verdict.master.host != step.host
+            assert (unread, verdict.transition) == ([], ())
+    for name in todo.left:
+        assert reading.hosts[name].redis == Known(None)
 
 
 def _check(todo: Plan, reading: ClusterFacts) -> None:
