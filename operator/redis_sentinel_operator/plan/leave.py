@@ -55,7 +55,7 @@ def leave(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdict:
 
 def has_left(desired: Desired, host: Host, facts: ClusterFacts, verdict: Verdict, owner: str) -> bool:
     """Whether it is proved that a host has left: stopped, disabled and given up, or never touched by us."""
-    if is_claimed(host.facts, owner):
+    if is_claimed(host.facts, owner) or host.want.address in named_masters(desired, facts, [host]):
         return False
     if _at_rest(host):
         return True
@@ -88,6 +88,8 @@ def _unread(name: str) -> Part:
 
 
 def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, *, owner: str, master: bool) -> Part:
+    if master:  # also a dead one: what it acknowledged last may be nowhere else
+        return _master(host)
     if not is_claimed(host.facts, owner):
         return Part(
             asks=(
@@ -100,8 +102,6 @@ def _one(desired: Desired, facts: ClusterFacts, host: Host, verdict: Verdict, *,
             host.name, "give up the claim", f"{_WHY}, and its servers are stopped", ReleaseClaim(), Stage.RESTART
         )
         return only(step)
-    if master:
-        return _master(host)
     reason = _not_safe(desired, facts, verdict, host)
     if reason:
         return wait(f"{host.name} leaves when it is safe: {reason.rstrip('. ')}")

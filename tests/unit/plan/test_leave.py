@@ -12,7 +12,7 @@ from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known, Proce
 from redis_sentinel_operator.model.step import Impact, Need, Plan
 from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.plan.order import plan
-from unit.plan.living import ALIVE
+from unit.plan.living import ALIVE, NOBODY
 from unit.plan.scaling import after, changed, knowing, planned, scaled, serving, told
 from unit.plan.world import (
     ADDRESS,
@@ -131,6 +131,17 @@ def test_the_master_is_moved_by_a_person_and_nothing_else_waits_for_that() -> No
     )
     assert todo.waiting == ()
     assert todo.settled
+
+
+@pytest.mark.parametrize("claim", [serving().hosts[M].claim, Known(None)], ids=["ours", "given up"])
+def test_a_dead_master_is_neither_given_up_nor_gone(claim: Known[Claim | None]) -> None:
+    """What it acknowledged last may be nowhere else."""
+    hosts = tuple(replace(host, state="Leaving" if host.name == M else "Member") for host in LEAVING.hosts)
+    dead = with_unit(stopped_redis(serving().hosts[M]), EL7.redis_unit, active="inactive", enabled="disabled")
+    todo = plan(replace(LEAVING, hosts=hosts), changed(serving(), replace(dead, claim=claim)), NOBODY, DONE)
+    assert [step for step in todo.steps if step.host == M] == []
+    assert todo.left == frozenset()
+    assert todo.asks[0].startswith(f"{M} is not in spec.hosts any more, but is the master")
 
 
 def test_one_that_cannot_be_read_stays_until_it_is_proved_or_forgotten() -> None:
