@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from hosts.cutting import cut_short
-from hosts.passes import Passes, find_each_other, settled_passes
+from hosts.passes import Passes, find_each_other
 from hosts.stepping import sentinel, step, until
 from lab.hosts import Host
 from lab.labs import Lab
@@ -18,13 +18,6 @@ from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, Sentin
 
 pytestmark = pytest.mark.timeout(120)
 RESET = SentinelReset(MASTER_NAME, 26379)
-
-
-@pytest.fixture
-async def loop(lab_hosts: Lab) -> AsyncIterator[Passes]:
-    async with settled_passes(lab_hosts) as each:
-        await each.until_settled()
-        yield each
 
 
 def known(host: Host) -> Mapping[str, str]:
@@ -39,8 +32,8 @@ def states(host: Host) -> list[str]:
     return host.run(command, check=False).stdout.split()
 
 
-async def test_disabled_units_run_on_and_nothing_changes_the_second_time(loop: Passes, lab_hosts: Lab) -> None:
-    host = lab_hosts.replicas[0]
+async def test_disabled_units_run_on_and_nothing_changes_the_second_time(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
     both = ("redis.service", "redis-sentinel.service")
     for _ in range(2):
         result = await loop.do(step(host, DisableUnits(both)))
@@ -50,8 +43,8 @@ async def test_disabled_units_run_on_and_nothing_changes_the_second_time(loop: P
 
 
 @pytest.mark.parametrize("after", [10, 24, 26])
-async def test_disabling_that_is_cut_is_done_by_the_next(loop: Passes, lab_hosts: Lab, after: int) -> None:
-    host = lab_hosts.replicas[0]
+async def test_disabling_that_is_cut_is_done_by_the_next(loop: Passes, whole: Lab, after: int) -> None:
+    host = whole.replicas[0]
     disable = step(host, DisableUnits(("redis.service",)))
     with cut_short(loop.links[host.name], after), pytest.raises(SessionLost):
         await loop.do(disable)
@@ -60,11 +53,11 @@ async def test_disabling_that_is_cut_is_done_by_the_next(loop: Passes, lab_hosts
     assert (await loop.do(step(host, EnableUnits(("redis.service",))))).ok
 
 
-async def test_a_sentinel_forgets_and_finds_what_is_there(loop: Passes, lab_hosts: Lab) -> None:
-    host = lab_hosts.replicas[0]
+async def test_a_sentinel_forgets_and_finds_what_is_there(loop: Passes, whole: Lab) -> None:
+    host = whole.replicas[0]
     result = await loop.do(step(host, RESET))
     assert (result.ok, result.message) == (True, "it forgot them")
-    again = await loop.do(step(lab_hosts.replicas[1], RESET))
+    again = await loop.do(step(whole.replicas[1], RESET))
     assert not again.ok
     assert again.message == (
         f"nothing was done: the sentinel on {host.name} does not know all others yet"
@@ -72,8 +65,8 @@ async def test_a_sentinel_forgets_and_finds_what_is_there(loop: Passes, lab_host
     await until(lambda: (known(host)["num-slaves"], known(host)["num-other-sentinels"]) == ("3", "2"))
 
 
-async def test_no_sentinel_forgets_while_another_is_away(loop: Passes, lab_hosts: Lab) -> None:
-    host, other = lab_hosts.replicas[0], lab_hosts.replicas[1]
+async def test_no_sentinel_forgets_while_another_is_away(loop: Passes, whole: Lab) -> None:
+    host, other = whole.replicas[0], whole.replicas[1]
     before = known(host)
     other.run("systemctl stop redis-sentinel")
     result = await loop.do(step(host, RESET))
@@ -83,4 +76,4 @@ async def test_no_sentinel_forgets_while_another_is_away(loop: Passes, lab_hosts
         before[key] for key in ("num-slaves", "num-other-sentinels")
     ]
     await loop.until_settled()
-    assert await asyncio.to_thread(find_each_other, lab_hosts)
+    assert await asyncio.to_thread(find_each_other, whole)
