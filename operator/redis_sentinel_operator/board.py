@@ -219,14 +219,13 @@ class Board:
         if report.verdict is not None and (report.verdict.undone or isinstance(report.verdict.master, Confirmed)):
             self.failovers.explained(report.verdict.undone)
         if report.facts is not None and report.verdict is not None and desired is not None:
-            master = self._master or report.verdict.master
-            drift = report.plan.drift
+            master, drift = self._master or report.verdict.master, report.plan.drift
             numbers = counts(desired, report.facts, master, drift)
             self._settle(report.verdict, report.facts)
-            whole = report.plan.settled and report.refusal is None and desired.management == "Full"
-            seen, whole = self._seen(report.facts, drift, desired), whole and isinstance(self._master, Confirmed)
+            whole = report.plan.settled and report.refusal is None and isinstance(self._master, Confirmed)
+            seen, now = self._seen(report.facts, drift, desired), second(self._now())
             self._update(
-                hosts=taken_over(seen, report.plan, desired, second(self._now()), whole=whole),
+                hosts=taken_over(seen, report.plan, desired, now, whole=whole and desired.management == "Full"),
                 ready=numbers.ready,
                 replicas=numbers.replicas,
                 sentinels=numbers.sentinels,
