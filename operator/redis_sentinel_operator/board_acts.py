@@ -12,8 +12,9 @@ from redis_sentinel_operator.model.operation import Operation
 from redis_sentinel_operator.times import moment, second
 
 _MOST = 10
-_SWITCHING = ("ask", "demote", "watch", "rejoin", "last")  # steps of a procedure in which a failover is its own
-_CAUSES = {"drill": "Drill"}  # what such a failover comes from, where it is not `Ours`
+# Steps of a procedure in which a failover is its own.
+_SWITCHING = ("ask", "demote", "watch", "rejoin", "last", "halt", "edit", "name", "agree")
+_CAUSES = {"drill": "Drill", "recover": "Recover"}  # what such a failover comes from, where it is not `Ours`
 
 
 def with_answer(

@@ -113,10 +113,11 @@ class Failovers:
     def _ours(self, history: History) -> History:
         """A failover is the operator's own while it asks for one, and no sentinel saw a reason, or while it is one."""
         last, (host, cause) = (history[-1] if history else None), self._asked
-        causes = ("Requested", "Unknown", "Failure") if cause == "Drill" else ("Requested", "Unknown")
+        broke = cause in ("Drill", "Recover")  # the sentinels saw a reason
+        causes = ("Requested", "Unknown", "Failure") if broke else ("Requested", "Unknown")
         if last is None or last.from_host != host or last.cause not in causes:
             return history
-        if cause == "Drill" and not last.to_host:  # a suspicion, or an attempt that may come to nothing
+        if broke and not last.to_host:  # a suspicion, or an attempt that may come to nothing
             return history
         return (*history[:-1], replace(last, cause=cause))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from redis_sentinel_operator.apply.operation import NOT_DONE
+from redis_sentinel_operator.apply.outcome import NOT_DONE
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
@@ -80,7 +80,8 @@ def operating(
     hosts, unread = readable(desired, facts)
     carried = [host.claim.operation for host in hosts if host.claim and host.claim.operation]
     known = current(board.operation, carried, board.answered)
-    scene = Scene(desired, facts, verdict, hosts, unread, now, todo, leaving, board.failovers.last, secret)
+    told = (board.failovers.last, secret, board.last_master)
+    scene = Scene(desired, facts, verdict, hosts, unread, now, todo, leaving, *told)
     record = known
     if wish is not None and (known is None or known.at != wish.at):
         begun = leaving or begin(scene, wish, known)

@@ -128,8 +128,10 @@ class Operator:
         try:
             while True:
                 await self._one_pass(board, wish)
-                done = [act for act in board.document().get("acts", []) if act["result"] != "Running"]
+                acts = [act for act in board.document().get("acts", []) if act["at"] == wish.at]
+                done = [act for act in acts if act["result"] != "Running"]
                 if done:
+                    await board.flush()  # the next act finds what this one has told
                     return dict(done[0])
         finally:
             task.cancel()

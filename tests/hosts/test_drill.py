@@ -15,7 +15,7 @@ from lab.hosts import Host
 from lab.labs import Lab
 from lab.ledger import ledger
 from lab.seedcluster import MASTER_NAME, PASSWORD
-from redis_sentinel_operator.apply.operation import NOT_DONE
+from redis_sentinel_operator.apply.outcome import NOT_DONE
 from redis_sentinel_operator.model.operation import StartAgain, StopMaster
 from redis_sentinel_operator.model.verdict import Confirmed
 from redis_sentinel_operator.operations.move import RESTORE, Wish

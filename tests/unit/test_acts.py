@@ -67,7 +67,7 @@ def test_an_answered_act_is_not_done_again() -> None:
         (
             "vanish - 2026-01-31T12:00:00Z",
             "2026-01-01T00:00:00Z",
-            "'vanish' is not supported yet; known acts: adopt-claim, forget-host, switchover, drill, restart",
+            "'vanish' is not supported yet; known acts: adopt-claim, forget-host, switchover, drill, restart, recover",
         ),
         (
             "adopt-claim",

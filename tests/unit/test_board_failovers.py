@@ -394,6 +394,17 @@ def test_the_failover_of_a_drill_that_was_only_read_is_one_too(board: Board) -> 
     assert [entry["cause"] for entry in failovers(board)] == ["Drill"]
 
 
+def test_what_a_person_decided_is_no_failure_any_more(board: Board) -> None:
+    healthy(board)
+    say(board, 5, "+odown", f"{OF_OLD} #quorum 2/2")
+    say(board, 6, "-failover-abort-no-good-slave", OF_OLD)
+    board.operate(replace(a_drill("agree"), type="recover"))
+    assert [entry["cause"] for entry in failovers(board)] == ["Failure"]
+    say(board, 7, "+switch-master", SWITCH)
+    board.confirm(NEW, SWITCHED, WHOLE)
+    assert [entry["cause"] for entry in failovers(board)] == ["Failure", "Recover"]
+
+
 def test_an_attempt_in_a_drill_that_comes_to_nothing_stays_a_failure(board: Board) -> None:
     healthy(board)
     board.operate(a_drill("watch"))

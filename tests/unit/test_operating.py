@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from redis_sentinel_operator.apply.operation import NOT_DONE
+from redis_sentinel_operator.apply.outcome import NOT_DONE
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.board_acts import shown, stored
 from redis_sentinel_operator.model.desired import ClusterRef, Desired

@@ -130,7 +130,8 @@ class FailoverEntry(ApiModel):
     to_host: Word | None = Field(None, alias="to", description="Host that is master after, or its address.")
     cause: Word = Field(
         description="Failure: the sentinels called the master down. Requested: SENTINEL FAILOVER by a person. "
-        "Ours: the operator asked a sentinel, for a switchover. Drill: it had stopped redis there. Unknown: the "
+        "Ours: the operator asked a sentinel, for a switchover. Drill: it had stopped redis there. Recover: a "
+        "person said who is master, as no failover could succeed. Unknown: the "
         "operator did not hear how it began."
     )
     at: Time = Field(None, description="When it was first heard of.")

@@ -20,8 +20,10 @@ from redis_sentinel_operator.model.operation import (
     Fence,
     ForgetOperation,
     GivePassword,
+    Promote,
     RememberOperation,
     StartAgain,
+    StartStopped,
     StopMaster,
 )
 from redis_sentinel_operator.model.report import StepResult
@@ -115,6 +117,8 @@ async def _act(
             | GivePassword()
             | StopMaster()
             | StartAgain()
+            | StartStopped()
+            | Promote()
         ) as action:
             return await operation.operate(action, link, links, desired, guard)
         case _:

@@ -9,14 +9,14 @@ import redis.asyncio
 import redis.exceptions
 
 from redis_sentinel_operator.apply import units
-from redis_sentinel_operator.apply.outcome import Outcome, done, failed, scrub
+from redis_sentinel_operator.apply.outcome import NOT_DONE, Outcome, done, failed, scrub
+from redis_sentinel_operator.apply.recovery import everything, recover
 from redis_sentinel_operator.apply.resp import ask, still_ours
 from redis_sentinel_operator.apply.rotation import Links, rotate
 from redis_sentinel_operator.apply.scripts import Guard, change
 from redis_sentinel_operator.conf.directives import join
 from redis_sentinel_operator.connect.held import hold
 from redis_sentinel_operator.connect.link import HostLink
-from redis_sentinel_operator.judge.master import Redises, Sentinels
 from redis_sentinel_operator.judge.switching import (
     behind,
     why_not_ask,
@@ -33,17 +33,18 @@ from redis_sentinel_operator.model.operation import (
     ForgetOperation,
     GivePassword,
     OperationAction,
+    Promote,
     RememberOperation,
     StartAgain,
+    StartStopped,
     StopMaster,
     to_text,
 )
 from redis_sentinel_operator.model.step import StartUnit, StopUnit
-from redis_sentinel_operator.observe.gather import RedisFact, gather, read_redis, read_sentinels
+from redis_sentinel_operator.observe.gather import RedisFact, read_redis, read_sentinels
 
 _POLL = 0.02  # seconds between two looks at a replica's offset
 _CATCH_UP = 5.0  # seconds in which a replica has all that a fenced master wrote, or will not have it soon
-NOT_DONE = "NothingDone"  # reason of an outcome: the command was not sent, or was refused
 
 
 async def operate(action: OperationAction, link: HostLink, links: Links, desired: Desired, guard: Guard) -> Outcome:
@@ -65,6 +66,8 @@ async def operate(action: OperationAction, link: HostLink, links: Links, desired
             return await _stop_master(action, link, links, desired, guard)
         case StartAgain():
             return await _start_again(action, link, links, desired, guard)
+        case StartStopped() | Promote():
+            return await recover(action, link, links, desired, guard)
 
 
 async def _write_down(text: str, link: HostLink, guard: Guard) -> Outcome:
@@ -176,21 +179,15 @@ async def _demote(action: Demote, link: HostLink, links: Links, desired: Desired
 
 
 async def _stop_master(action: StopMaster, link: HostLink, links: Links, desired: Desired, guard: Guard) -> Outcome:
-    reason = why_not_stop(link.host.name, action.config_epoch, desired, *await _all(link, links, desired))
+    reason = why_not_stop(link.host.name, action.config_epoch, desired, *await everything(link, links, desired))
     if reason is not None:
         return failed(f"it was not stopped: {reason}", NOT_DONE)
     return await units.stop(StopUnit(action.unit), link, guard, link.settings)
 
 
 async def _start_again(action: StartAgain, link: HostLink, links: Links, desired: Desired, guard: Guard) -> Outcome:
-    reason = why_not_start_again(link.host.name, action.config_epoch, desired, *await _all(link, links, desired))
+    reason = why_not_start_again(link.host.name, action.config_epoch, desired, *await everything(link, links, desired))
     if reason is not None:
         return failed(f"it was not started: {reason}", NOT_DONE)
     start = StartUnit(action.unit, desired.redis_port, sentinel=False, log=action.log)
     return await units.start(start, link, desired, guard, link.settings)
-
-
-async def _all(link: HostLink, links: Links, desired: Desired) -> tuple[Sentinels, Redises]:
-    """Read every host again, also whether a redis that does not answer is proved to be stopped."""
-    hosts = (await gather(desired, links, link.settings)).hosts
-    return {name: each.sentinel for name, each in hosts.items()}, {name: each.redis for name, each in hosts.items()}

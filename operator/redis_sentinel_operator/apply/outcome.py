@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from redis_sentinel_operator.model.secret import Secret
 
+NOT_DONE = "NothingDone"  # reason of an outcome: the command was not sent, or was refused
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

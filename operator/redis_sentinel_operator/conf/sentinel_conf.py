@@ -14,6 +14,8 @@ from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.secret import Secret
 
 _KNOWN = frozenset({"known-slave", "known-replica", "known-sentinel"})
+_REPLICAS = frozenset({"known-slave", "known-replica"})
+_EPOCHS = frozenset({"config-epoch", "leader-epoch", "current-epoch"})
 # Keywords whose first word is the name of a master; one that is not monitored ends the sentinel at its start.
 _OF_A_MASTER = _KNOWN | {
     "auth-pass",
@@ -102,6 +104,34 @@ class SentinelConf:
         for at, raw in enumerate(self.raws):
             found += [] if at in gone else [raw]
             found += wanted if at == monitor.at and not right else []
+        return "\n".join(found)
+
+    @property
+    def highest_epoch(self) -> int:
+        """The highest epoch that it has heard of: of a configuration, a vote, or the present one."""
+        words = [line.words[-1] for line in self.lines if _keyword(line) in _EPOCHS]
+        return max((int(word) for word in words if word.isdigit()), default=0)
+
+    def with_master(self, master: str, address: str, port: int, epoch: int) -> str:
+        """Return the file with a monitored master at another address, at a config epoch that others have to follow.
+
+        As sentinel does it at a switch, the former master becomes a replica that it knows, and the new one is none.
+        """
+        former = self.masters[master]
+        monitor = [line for line in self.lines if _is_about(line, "monitor", master)][-1]
+        replicas = [line for line in self.lines if _keyword(line) in _REPLICAS and line.words[2:3] == (master,)]
+        word = _keyword(replicas[0]) if replicas else "known-slave"
+        wanted = [
+            join(("sentinel", "monitor", master, address, str(port), str(former.quorum))),
+            join(("sentinel", "config-epoch", master, str(epoch))),
+            join(("sentinel", word, master, former.address, str(former.port))),
+        ]
+        ends = {(former.address, str(former.port)), (address, str(port))}
+        gone = {line.at for line in replicas if line.words[3:5] in ends}
+        gone |= {line.at for line in self.lines if _is_about(line, "config-epoch", master)}
+        found: list[str] = []
+        for at, raw in enumerate(self.raws):
+            found += wanted if at == monitor.at else [] if at in gone else [raw]
         return "\n".join(found)
 
     def get(self, name: str) -> str | None:

@@ -96,8 +96,8 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "MasterDeadNoSuccessor": (
             "The master {host} ({address}:{port}) is down and the sentinels found no successor in {seconds} s. The "
             "operator does not start it, because replicas would copy whatever it comes back with. Look why no replica"
-            " can be promoted (link, priority 0, quorum); if the old data is what you want, start redis on {host} "
-            "yourself."
+            " can be promoted (link, priority 0, quorum), or say which is to be master by the act `recover`: {host} "
+            "with what is on its disk, or a replica."
         ),
     },
     QUORUM: {

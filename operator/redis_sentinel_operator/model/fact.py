@@ -230,6 +230,7 @@ class RedisFacts:
     loading: bool = False
     keys: int = 0  # DBSIZE over all databases
     offset: int = 0
+    replid: str = ""  # of the stream of writes that the offset counts; "" before 4.0, which does not tell
     replicas: tuple[ReplicaLink, ...] = ()  # of a master
     master_address: str = ""  # of a replica
     master_port: int = 0

@@ -176,6 +176,25 @@ class StartAgain:
     config_epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class StartStopped:
+    """Start a stopped master by a person's word, where at that very moment nobody has been or is being promoted."""
+
+    unit: str
+    log: str  # what says why it does not start
+    address: str
+    config_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """SLAVEOF NO ONE by a person's word, in place of the dead master at `old`, where that is so at that very moment."""
+
+    old: str  # address
+    config_epoch: int
+    run_id: str
+
+
 OperationAction: TypeAlias = (
     RememberOperation
     | ForgetOperation
@@ -186,4 +205,6 @@ OperationAction: TypeAlias = (
     | GivePassword
     | StopMaster
     | StartAgain
+    | StartStopped
+    | Promote
 )

@@ -89,6 +89,7 @@ def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:
         loading=said.get("loading") == "1",
         keys=sum(_keys_of(value) for name, value in said.items() if name[:2] == "db" and name[2:].isdecimal()),
         offset=number(role[1] if kind == "master" else role[4]) if kind != "sentinel" else 0,
+        replid=said.get("master_replid", ""),
         replicas=_replicas(role[2], _lags(said)) if kind == "master" else (),
         master_address=text(role[1]) if kind == "slave" else "",
         master_port=number(role[2]) if kind == "slave" else 0,

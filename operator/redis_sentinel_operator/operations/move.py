@@ -11,7 +11,7 @@ from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.operation import Operation
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Plan, Step
-from redis_sentinel_operator.model.verdict import Verdict
+from redis_sentinel_operator.model.verdict import MasterRecord, Verdict
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.times import precise, seconds
 
@@ -23,6 +23,7 @@ class Scene:
     `hosts` are those that could be read, `unread` a sentence for each of the others. `todo` is what the plan would do
     if no procedure went on. `leaving` is why nothing may be done any more but to put things back, "" when all may.
     `failover` is the last one of the record. `desired` has the password that is in force, `secret` is the one to be.
+    `last` is the last confirmed master.
     """
 
     desired: Desired
@@ -35,6 +36,7 @@ class Scene:
     leaving: str = ""
     failover: Failover | None = None
     secret: Secret | None = None
+    last: MasterRecord | None = None
 
     @property
     def pending(self) -> str:
@@ -93,6 +95,7 @@ _TITLES = {
     "switchover": "switchover from {old} to {new}",
     "drill": "drill of {old}",
     "restart": "restart of what waits for one",
+    "recover": "recovery of the master {old}",
 }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from redis_sentinel_operator.model.operation import AskFailover, Operation, StopMaster
+from redis_sentinel_operator.model.operation import AskFailover, Operation, Promote, StartStopped, StopMaster
 from redis_sentinel_operator.model.step import Step
-from redis_sentinel_operator.operations import drill, restart, rotation, switchover
+from redis_sentinel_operator.operations import drill, recover, restart, rotation, switchover
 from redis_sentinel_operator.operations.leftovers import put_back
 from redis_sentinel_operator.operations.move import ENDED, RESTORE, Move, Scene, Wish, given_up, giving_up, title
 
@@ -69,6 +69,17 @@ PROCEDURES: Mapping[str, Procedure] = {
         noted=frozenset({"prefer", "ask"}),
         undone=frozenset({"replicas", "prefer", "fence", "ask", "last"}),
     ),
+    recover.NAME: Procedure(
+        recover.begin,
+        recover.announce,
+        recover.move,
+        recover.give_up,
+        recover.DEADLINES,
+        recover.COMMANDS,
+        forward=recover.FORWARD,
+        noted=frozenset(),
+        undone=frozenset({"start", "promote"}),
+    ),
     rotation.NAME: Procedure(
         None,
         title,
@@ -128,7 +139,7 @@ def failed(record: Operation, step: Step, message: str, *, begun: bool, sure: bo
         now: the time.
     """
     asks = isinstance(step.action, AskFailover)
-    if begun and not sure and isinstance(step.action, AskFailover | StopMaster):
+    if begun and not sure and isinstance(step.action, AskFailover | StopMaster | StartStopped | Promote):
         return None  # it may have been heard, and what becomes of it shows
     if not begun and not asks:
         return None  # the next pass begins it

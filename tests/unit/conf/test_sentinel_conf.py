@@ -133,3 +133,37 @@ def test_lines_about_a_master_that_is_not_monitored_are_found() -> None:
     assert parse(text).astray == ((2, "down-after-milliseconds", "mymaster"),)
     assert parse(RUNNING).astray == ()
     assert parse(SHIPPED).astray == ()
+
+
+def test_the_highest_epoch_that_a_sentinel_has_heard_of() -> None:
+    text = "sentinel config-epoch m 3\nsentinel leader-epoch m 8\nsentinel current-epoch 9\nsentinel monitor m 1 1 99"
+    assert parse(text).highest_epoch == 9
+    assert parse(text.replace("leader-epoch m 8", "leader-epoch m 10")).highest_epoch == 10
+    assert parse(SHIPPED).highest_epoch == 0
+
+
+KNOWN = """port 26379
+sentinel myid aa
+sentinel monitor m 10.0.0.1 6379 2
+sentinel down-after-milliseconds m 5000
+sentinel config-epoch m 3
+sentinel leader-epoch m 4
+sentinel known-replica m 10.0.0.2 6379
+sentinel known-replica m 10.0.0.3 6379
+sentinel known-sentinel m 10.0.0.3 26379 bb
+sentinel monitor other 10.0.0.1 6379 2
+sentinel config-epoch other 1
+sentinel known-replica other 10.0.0.2 6379
+"""
+
+
+def test_another_master_at_a_higher_epoch_is_written_as_sentinel_itself_would() -> None:
+    after = KNOWN.replace(
+        "sentinel monitor m 10.0.0.1 6379 2",
+        "sentinel monitor m 10.0.0.2 6379 2\nsentinel config-epoch m 14\nsentinel known-replica m 10.0.0.1 6379",
+    )
+    after = after.replace("sentinel config-epoch m 3\n", "").replace("sentinel known-replica m 10.0.0.2 6379\n", "")
+    assert parse(KNOWN).with_master("m", "10.0.0.2", 6379, 14) == after
+    assert parse(after).with_master("m", "10.0.0.2", 6379, 14).count("10.0.0.2 6379 2") == 1
+    bare = "sentinel monitor m 10.0.0.1 6379 2\n"
+    assert "sentinel known-slave m 10.0.0.1 6379" in parse(bare).with_master("m", "10.0.0.2", 6379, 1)

@@ -347,8 +347,8 @@ def test_a_dead_master_without_successor_is_said_after_two_failover_timeouts() -
         "MasterDeadNoSuccessor",
         "The master redis_master01 (192.168.3.41:6379) is down and the sentinels found no successor in 20 s. The "
         "operator does not start it, because replicas would copy whatever it comes back with. Look why no replica can "
-        "be promoted (link, priority 0, quorum); if the old data is what you want, start redis on redis_master01 "
-        "yourself.",
+        "be promoted (link, priority 0, quorum), or say which is to be master by the act `recover`: redis_master01 "
+        "with what is on its disk, or a replica.",
         "192.168.3.41",
     )
 

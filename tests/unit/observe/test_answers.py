@@ -58,6 +58,7 @@ def test_a_replica() -> None:
     assert facts is not None
     assert (facts.role, facts.master_address, facts.master_port, facts.link) == ("slave", "192.168.37.41", 6379, "up")
     assert (facts.syncing, facts.offset, facts.process_id, facts.replicas) == (False, 900, 154, ())
+    assert facts.replid == "", "3.2 does not tell which stream the offset counts"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_the_servers_of_the_families(
 ) -> None:
     facts = redis.parse(answers(f"{family}-replica"), KEYS_OF_FAMILIES)
     assert facts is not None
+    assert len(facts.replid) == 40
     assert (facts.version, facts.server, facts.server_version, facts.config_file) == (
         version,
         server,

@@ -102,6 +102,7 @@ RECORDS: dict[str, Callable[[str], Operation]] = {
     "switchover": record,
     "drill": of_a_drill,
     "restart": of_a_restart,
+    "recover": lambda step: replace(record(step), type="recover", before={}),
     "rotation": lambda step: replace(record(step), type="rotation", old="", new="", before={}),
 }
 

@@ -1,0 +1,129 @@
+"""A recovery on hosts, without an API server: killed at each of its commands, and refused at the last moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+
+from hosts.operating import Operator, roles
+from hosts.passes import Passes, settled_passes
+from hosts.stepping import redis, sentinel, step, until
+from lab.hosts import Host
+from lab.labs import Lab
+from lab.seedcluster import MASTER_NAME
+from redis_sentinel_operator.apply.outcome import NOT_DONE
+from redis_sentinel_operator.model.operation import Promote, StartStopped
+from redis_sentinel_operator.model.verdict import Confirmed
+from redis_sentinel_operator.operations.move import Wish
+from redis_sentinel_operator.operations.procedures import PROCEDURES
+
+pytestmark = pytest.mark.timeout(240)
+COMMANDS = PROCEDURES["recover"].commands
+SOON = {"failover_timeout": 3000}  # so after 6 s it is in vain
+UNIT = "redis.service"
+
+
+@pytest.fixture
+async def loop(whole: Lab) -> AsyncIterator[Passes]:
+    """Sentinels that give up soon, and as declared for the others afterwards."""
+    async with settled_passes(whole) as each:
+        as_before = each.desired
+        each.desired = replace(as_before, sentinel=replace(as_before.sentinel, **SOON))
+        await each.until_settled()
+        yield each
+        each.desired = as_before
+        await each.until_settled()
+
+
+async def test_nobody_is_made_master_beside_one_that_lives(loop: Passes, whole: Lab) -> None:
+    master, replica = await roles(loop, whole)
+    found = (await loop.read()).verdict.master
+    assert isinstance(found, Confirmed)
+    run_id = redis_info(replica)["run_id"]
+    promoted = await loop.do(step(replica, Promote(master.address, found.config_epoch, run_id)))
+    assert (promoted.ok, promoted.reason) == (False, NOT_DONE)
+    assert promoted.message == (
+        f"it was not promoted: redis on {master.name}, which the sentinels name, runs: stop it first, or let it be the "
+        "master"
+    )
+    started = await loop.do(step(master, StartStopped(UNIT, "", master.address, found.config_epoch)))
+    assert (started.ok, started.reason) == (False, NOT_DONE)
+    assert (
+        started.message == f"it was not started: redis on {master.name} runs as a master, so there is nothing to start"
+    )
+    assert redis(replica, "ROLE")[0] == "slave"  # type: ignore[index]
+
+
+POINTS = [(each, when) for each in COMMANDS for when in ("before", "after")]
+
+
+@pytest.mark.parametrize(
+    ("at", "when"),
+    [each if each == ("edit", "after") else pytest.param(*each, marks=pytest.mark.long) for each in POINTS],
+)
+async def test_killed_at_any_step(loop: Passes, whole: Lab, at: str, when: str) -> None:
+    """Whoever follows goes on; in the end all sentinels name one master, and it has the data."""
+    old, new = await roles(loop, whole)
+    wanted = old if at == "start" else new
+    redis(old, "SET", "kept", "by-all")
+    assert redis(old, "WAIT", "3", "5000") == 3
+    operator = Operator(loop, dies=(COMMANDS[at], when))
+    seen = await operator.run(Wish("recover", old.name, "2026-01-31T11:00:00Z"))
+    assert seen["message"] == f"{old.name} is the confirmed master, so there is nothing to recover"
+    await _dead_end(whole, old)
+    act = await _recovered(operator, wanted)
+    assert operator.dies is None, "it did not die at all"
+    assert act["result"] == "Done", act
+    _prioritised(whole, "100")
+    await loop.until_settled()
+    assert [host.name for host in whole.hosts if redis(host, "ROLE")[0] == "master"] == [wanted.name]  # type: ignore[index]
+    for host in whole.replicas:
+        assert sentinel(host, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME) == [wanted.address, "6379"]
+        rows = sentinel(host, "SENTINEL", "SLAVES", MASTER_NAME)
+        assert isinstance(rows, list)
+        assert len(rows) == 3
+    assert {redis(host, "GET", "kept") for host in whole.hosts} == {"by-all"}
+
+
+async def _dead_end(lab: Lab, old: Host) -> None:
+    """No replica may be promoted, every sentinel knows, and the master stops."""
+    _prioritised(lab, "0")
+    for host in lab.replicas:
+        await until(partial(_nobody, host))
+    old.run("systemctl stop redis")
+
+
+def _prioritised(lab: Lab, priority: str) -> None:
+    for host in lab.hosts:
+        if host.run(f"systemctl is-active {UNIT}", check=False).stdout.strip() == "active":
+            redis(host, "CONFIG", "SET", "slave-priority", priority)
+
+
+def _nobody(host: Host) -> bool:
+    """Whether its sentinel knows no replica that may be promoted."""
+    rows = sentinel(host, "SENTINEL", "SLAVES", MASTER_NAME)
+    assert isinstance(rows, list)
+    return {dict(zip(row[::2], row[1::2], strict=True))["slave-priority"] for row in rows} == {"0"}
+
+
+async def _recovered(operator: Operator, host: Host) -> dict[str, Any]:
+    """Ask until it is not too early any more; the answer."""
+    for at in count():
+        act = await operator.run(Wish("recover", host.name, f"2026-01-31T12:00:{at:02}Z"))
+        if act["result"] != "Refused":
+            return act
+        assert "may still succeed" in act["message"] or "in a failover" in act["message"], act
+        await asyncio.sleep(1)
+    raise AssertionError
+
+
+def redis_info(host: Host) -> dict[str, str]:
+    text = redis(host, "INFO", "server")
+    assert isinstance(text, str)
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
