@@ -64,6 +64,7 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
         redis_config=redis_config(spec),
         allow_eviction=spec.unsafe.allow_eviction,
         no_persistence=spec.unsafe.no_persistence,
+        shared_failure_domain=spec.unsafe.shared_failure_domain,
         password=password,
         firewall=spec.firewall.manage,
         clients=_clients(spec),
@@ -101,6 +102,7 @@ def _host(host: Host, spec: RedisSentinelClusterSpec) -> DesiredHost:
         redis=host.redis,
         sentinel=host.sentinel,
         replica_priority=host.replica_priority,
+        own_priority="replica_priority" in host.model_fields_set,
         failure_domain=host.failure_domain or "",
         package=PackageWish(
             manage=package.manage,

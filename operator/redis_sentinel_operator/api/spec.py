@@ -133,7 +133,9 @@ class Unsafe(ApiModel):
         description="Allow a quorum of less than half of the sentinels: a few can start a failover. Not supported yet.",
     )
     shared_failure_domain: bool = Field(
-        False, description="Allow a majority of the sentinels in one failure domain. Not supported yet."
+        False,
+        description="Allow that one failure domain holds every redis, or so many sentinels that without it there is no "
+        "majority: PreflightPassed does not tell it then.",
     )
     allow_eviction: bool = Field(
         False,

@@ -129,15 +129,16 @@ class Host(ApiModel):
     )
     failure_domain: Label | None = Field(
         None,
-        description="What this host shares its fate with, such as a rack or a hypervisor. A label so far; without it "
-        "the host is alone.",
+        description="What this host shares its fate with, such as a rack or a hypervisor; without it the host is "
+        "alone. Replicas in the master's domain are promoted after the others.",
     )
     replica_priority: int = Field(
         100,
         ge=0,
         le=2_147_483_647,
         description="Redis's replica-priority (slave-priority): of two replicas sentinel promotes the one with the "
-        "lower number, and never one with 0. Other values are not supported yet.",
+        "lower number, and never one with 0. Where it is not set the host keeps what it has, or gets what "
+        "failureDomain asks for.",
     )
     ssh_address: SshAddress | None = Field(
         None,

@@ -21,7 +21,6 @@ _ONLY: Mapping[str, object] = {
     "deletionPolicy": "Retain",
     "unsafe.fewSentinels": False,
     "unsafe.quorumBelowMajority": False,
-    "unsafe.sharedFailureDomain": False,
 }
 # Fields that are supported only when they are unset.
 _UNSET = ("minReplicasToWrite", "minReplicasMaxLagSeconds")
@@ -59,8 +58,6 @@ def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:
 def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:
     for host in spec.hosts:
         at = f"spec.hosts[{host.name}]"
-        if host.replica_priority != 100:
-            yield f"{_later(f'{at}.replicaPriority', host.replica_priority)}; set it to 100, or remove it"
         if host.ssh and "secret_ref" in host.ssh.model_fields_set and host.ssh.secret_ref != spec.ssh.secret_ref:
             yield f"{_later(f'{at}.ssh.secretRef', host.ssh.secret_ref.name)}; use one Secret for all hosts"
 

@@ -86,6 +86,10 @@ TEXT: Final[dict[str, str]] = {
         "all over SSH. It goes on, and looks again every half minute. Open the ports in whatever stands between "
         "these hosts."
     ),
+    "SharedFailureDomain": (
+        "One failure domain takes too much with it: {detail}. The operator goes on as declared. Move hosts, or add a "
+        "sentinel elsewhere; or say that it is meant so with spec.unsafe.sharedFailureDomain: true."
+    ),
     "DiskTooSmall": (
         "A dump or a full resynchronisation may fill the disk: {detail}. The operator changes nothing about it. "
         "Make room, give the data a larger disk, or set a smaller maxmemory."

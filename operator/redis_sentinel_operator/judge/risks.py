@@ -8,6 +8,7 @@ from itertools import combinations
 from redis_sentinel_operator.conf import kernel
 from redis_sentinel_operator.conf.family import FAMILIES, family
 from redis_sentinel_operator.judge.admission import too_wide
+from redis_sentinel_operator.judge.domains import shared
 from redis_sentinel_operator.judge.installed import started_by_hand
 from redis_sentinel_operator.judge.limits import LEAST_OPEN_FILES, open_files
 from redis_sentinel_operator.judge.messages import say
@@ -96,6 +97,11 @@ def _firewall(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
 def _by_hand(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
     found = "; ".join(f"{name}: {each}" for name, each in started_by_hand(desired, ClusterFacts(hosts, 0.0)).items())
     return say("NotByItsUnit", detail=found) if found else ""
+
+
+def _domains(desired: Desired, _hosts: Mapping[str, HostFacts]) -> str:
+    found = "" if desired.shared_failure_domain else shared(desired)
+    return say("SharedFailureDomain", detail=found) if found else ""
 
 
 def _disk(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
@@ -266,6 +272,7 @@ _RISKS: dict[str, Callable[[Desired, Mapping[str, HostFacts]], str]] = {
     "RestartsByItself": _restarts,
     "FirewallWider": _firewall,
     "NotByItsUnit": _by_hand,
+    "SharedFailureDomain": _domains,
     "DiskTooSmall": _disk,
     "MemoryTooSmall": _memory,
     "ClocksDiffer": _clocks,

@@ -73,6 +73,7 @@ class DesiredHost:
     `aside`: its redis and sentinel are to be stopped and left alone (Maintenance), or kept from starting (Fenced).
     `state`: one that is Joining is declared and not part of the cluster yet, one that is Leaving is not declared any
     more and not proved to be stopped yet.
+    `own_priority`: the spec says which replica priority it has. `failure_domain` "": it is alone.
     """
 
     name: str
@@ -81,6 +82,7 @@ class DesiredHost:
     redis: bool = True
     sentinel: bool = True
     replica_priority: int = 100
+    own_priority: bool = False
     failure_domain: str = ""
     package: PackageWish = PackageWish()
     aside: Aside = ""
@@ -132,6 +134,7 @@ class Desired:
     allow_eviction: bool = False  # unsafe.allowEviction
     no_persistence: bool = False  # unsafe.noPersistence
     gone: tuple[GoneHost, ...] = ()
+    shared_failure_domain: bool = False  # unsafe.sharedFailureDomain
 
     def host(self, name: str) -> DesiredHost:
         """Return the host of that name; KeyError when there is none."""

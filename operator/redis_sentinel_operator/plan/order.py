@@ -46,7 +46,7 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
     readables, sentences = readable(desired, facts)
     aside = {host.name for host in desired.hosts_aside}
     unread = tuple(sentence for sentence in sentences if sentence.partition(" ")[0] not in aside)
-    hosts = prioritised(desired, readables)
+    hosts = prioritised(desired, readables, verdict.master)
     staying = tuple(host for host in hosts if host.want.state != "Leaving")
     refusal = refuse(desired, facts, staying, verdict, context.owner, adopt=context.adopt_claim)
     if refusal is not None:

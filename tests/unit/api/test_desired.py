@@ -124,6 +124,7 @@ def test_all_that_the_operator_knows_is_passed_on() -> None:
             "spec.deletionPolicy": "Stop",
             "spec.hosts[1].failureDomain": "rack-a",
             "spec.hosts[1].replicaPriority": 0,
+            "spec.unsafe": {"sharedFailureDomain": True},
         }
     )
     assert resolved.master_name == "My.Master_1"
@@ -131,6 +132,8 @@ def test_all_that_the_operator_knows_is_passed_on() -> None:
     assert (resolved.redis_port, resolved.sentinel_port) == (7000, 27000)
     assert resolved.sentinel == SentinelSettings(3, 1500, 180000, 2)
     assert (resolved.hosts[1].failure_domain, resolved.hosts[1].replica_priority) == ("rack-a", 0)
+    assert [host.own_priority for host in resolved.hosts[:2]] == [False, True]
+    assert resolved.shared_failure_domain
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:

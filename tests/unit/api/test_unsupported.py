@@ -56,6 +56,8 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.hosts[1].ssh": {"user": "root", "secretRef": {"name": "k"}},
         "spec.hosts[1].sshAddress": "10.0.0.2",
         "spec.hosts[1].failureDomain": "rack-a",
+        "spec.hosts[1].replicaPriority": 50,
+        "spec.unsafe": {"sharedFailureDomain": True},
         "spec.hosts[1].package": {"version": "3.2.12-2.el7", "name": "valkey", "lock": False},
         "spec.package": {
             "manage": "CheckOnly",
@@ -91,12 +93,10 @@ LATER: list[tuple[str, object, str]] = [
         for name in (
             "fewSentinels",
             "quorumBelowMajority",
-            "sharedFailureDomain",
         )
     ),
     ("spec.minReplicasToWrite", 1, "1 is not supported yet; remove it"),
     ("spec.minReplicasMaxLagSeconds", 10, "10 is not supported yet; remove it"),
-    ("spec.hosts[1].replicaPriority", 50, "50 is not supported yet; set it to 100, or remove it"),
     (
         "spec.hosts[1].ssh.secretRef",
         {"name": "other"},
