@@ -14,19 +14,29 @@ from redis_sentinel_operator.errors import SpecRefused
 PING_PERIOD = "repl-ping-slave-period"
 TIMEOUT = "repl-timeout"
 _DEFAULTS = {PING_PERIOD: 10, TIMEOUT: 60}  # of redis, seconds, all versions
+_LAG = 10  # seconds; also what redis has
 _MOST = 5  # sentences in one message
 _DECLARABLE = (Owner.FREE, Owner.DATA)
 
 
 def redis_config(spec: RedisSentinelClusterSpec) -> Mapping[str, str]:
-    """Return spec.redis.config as redis takes it: by canonical name, integers in decimal.
+    """Return spec.redis.config and minReplicasToWrite as redis takes them: by canonical name, integers in decimal.
 
     What is not for this field or makes no sense is left out: `check_config` refuses it, and a cluster is planned for
     all the same, to be followed and shown.
     """
     config = {canonical(key): str(value) for key, value in spec.redis.config.items()}
     rows = {key: row for key in config if (row := directive(key)) and row.owner in _DECLARABLE}
-    return {key: config[key] for key in rows if problem(key, config[key]) is None}
+    return {key: config[key] for key in rows if problem(key, config[key]) is None} | _least_replicas(spec)
+
+
+def _least_replicas(spec: RedisSentinelClusterSpec) -> dict[str, str]:
+    """What minReplicasToWrite says, which are directives as any other once it is declared."""
+    least, lag = spec.min_replicas_to_write, spec.min_replicas_max_lag_seconds
+    if least is not None and lag is None:
+        lag = _LAG
+    said = {"min-slaves-max-lag": lag, "min-slaves-to-write": least}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def check_config(spec: RedisSentinelClusterSpec) -> None:
@@ -34,9 +44,10 @@ def check_config(spec: RedisSentinelClusterSpec) -> None:
 
     Raises:
         SpecRefused: InvalidSpec; a directive that nobody knows or that is not for this field, a value that redis
-            refuses, or with which hosts or replicas cannot stay together. The message names each and the mend.
+            refuses, or with which hosts or replicas cannot stay together; more replicas wanted than there are. The
+            message names each and the mend.
     """
-    said = [*_names(spec), *_values(spec)] or [*_together(spec)]
+    said = [*_names(spec), *_values(spec), *_enough(spec)] or [*_together(spec)]
     if said:
         more = [f"And {len(said) - _MOST} more"] if len(said) > _MOST else []
         raise SpecRefused("InvalidSpec", ". ".join([*said[:_MOST], *more]) + ".")
@@ -63,6 +74,16 @@ def _values(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         wrong = problem(key, str(value)) if row and row.owner in _DECLARABLE else None
         if wrong:
             yield _of(key, wrong)
+
+
+def _enough(spec: RedisSentinelClusterSpec) -> Iterator[str]:
+    least, replicas = spec.min_replicas_to_write or 0, max(sum(host.redis for host in spec.hosts) - 1, 0)
+    if least > replicas:
+        mend = f"set it to {replicas - 1} or less" if replicas > 1 else "remove it"
+        yield (
+            f"spec.minReplicasToWrite: {least} is more than the {replicas} replicas there are, so that no write would "
+            f"ever be taken; {mend}"
+        )
 
 
 def _together(spec: RedisSentinelClusterSpec) -> Iterator[str]:

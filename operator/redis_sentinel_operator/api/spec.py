@@ -188,14 +188,14 @@ class RedisSentinelClusterSpec(ApiModel):
     sentinel: Sentinel = Field(Sentinel(), description="Settings of the sentinels, changed while they run.")
     min_replicas_to_write: Annotated[int, Field(ge=0, le=64)] | None = Field(
         None,
-        description="With fewer replicas in touch the master refuses writes (min-replicas-to-write). Default: 1, from "
-        "Redis 4 on and with at least 2 replicas, else unset; it comes with a later version, and setting it is not "
-        "supported yet.",
+        description="With fewer replicas in touch the master refuses plain writes (min-replicas-to-write), so that a "
+        "master that is cut off acknowledges nothing for long. Up to Redis 3.2 it also refuses them after each "
+        "failover, until a replica has got all data anew. Without it the hosts keep what they have.",
     )
     min_replicas_max_lag_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
         None,
         description="A replica silent for longer does not count for minReplicasToWrite. Default: 10, where that is "
-        "set. Not supported yet.",
+        "set.",
     )
     firewall: Firewall = Field(Firewall(), description="What lets packets in to redis and sentinel.")
     endpoints: Endpoints = Field(Endpoints(), description="Services that follow the master.")

@@ -22,8 +22,6 @@ _ONLY: Mapping[str, object] = {
     "unsafe.fewSentinels": False,
     "unsafe.quorumBelowMajority": False,
 }
-# Fields that are supported only when they are unset.
-_UNSET = ("minReplicasToWrite", "minReplicasMaxLagSeconds")
 
 
 def refuse_unsupported(body: Mapping[str, Any], spec: RedisSentinelClusterSpec) -> None:
@@ -49,10 +47,6 @@ def _fields(spec: RedisSentinelClusterSpec) -> Iterator[str]:
         value = _at(document, path)
         if value != only:
             yield f"{_later(f'spec.{path}', value)}; set it to {_shown(only)}, or remove it"
-    for path in _UNSET:
-        value = _at(document, path)
-        if value is not None:
-            yield f"{_later(f'spec.{path}', value)}; remove it"
 
 
 def _hosts(spec: RedisSentinelClusterSpec) -> Iterator[str]:

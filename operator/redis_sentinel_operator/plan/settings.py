@@ -138,7 +138,7 @@ def _former(desired: Desired, host: Host, conf: RedisConf) -> Iterator[Setting]:
     for name, record in keys.items():
         row = directive(name)
         ours = name in desired.redis_config or name in _ALWAYS
-        if ours or row is None or row.owner not in (Owner.FREE, Owner.DATA):
+        if ours or row is None or row.owner not in (Owner.FREE, Owner.DATA, Owner.OURS):
             continue
         before = record.shipped if record.shipped is not None else row.default(host.server_version)
         if _costs_data(host, row, before, running):

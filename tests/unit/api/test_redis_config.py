@@ -40,6 +40,26 @@ def test_what_can_be_declared_is_taken_by_its_one_name() -> None:
     }
 
 
+def test_how_many_replicas_a_write_needs_is_a_directive_too() -> None:
+    assert config({}, **{"spec.minReplicasToWrite": 1}) == {"min-slaves-max-lag": "10", "min-slaves-to-write": "1"}
+    both = {"spec.minReplicasToWrite": 0, "spec.minReplicasMaxLagSeconds": 7}
+    assert config({}, **both) == {"min-slaves-max-lag": "7", "min-slaves-to-write": "0"}
+    assert config({}, **{"spec.minReplicasMaxLagSeconds": 7}) == {"min-slaves-max-lag": "7"}
+    assert config({}, **{"spec.minReplicasToWrite": 3})["min-slaves-to-write"] == "3"
+
+
+def test_more_replicas_than_there_are_would_let_nobody_write() -> None:
+    assert refused({}, {"spec.minReplicasToWrite": 4}) == (
+        "spec.minReplicasToWrite: 4 is more than the 3 replicas there are, so that no write would ever be taken; set "
+        "it to 2 or less."
+    )
+    alone: dict[str, object] = {f"spec.hosts[{at}].redis": False for at in (1, 2, 3)}
+    assert refused({}, {"spec.minReplicasToWrite": 1, **alone}) == (
+        "spec.minReplicasToWrite: 1 is more than the 0 replicas there are, so that no write would ever be taken; "
+        "remove it."
+    )
+
+
 def test_a_cluster_can_be_followed_whose_config_is_refused() -> None:
     spec = parse(changed({"spec.redis.config": {"slaveof": "x 1", "nonsense": 1, "hz": 20, "databases": "x"}}))
     assert redis_config(spec) == {"hz": "20"}

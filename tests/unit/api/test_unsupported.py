@@ -58,6 +58,8 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.hosts[1].failureDomain": "rack-a",
         "spec.hosts[1].replicaPriority": 50,
         "spec.unsafe": {"sharedFailureDomain": True},
+        "spec.minReplicasToWrite": 1,
+        "spec.minReplicasMaxLagSeconds": 20,
         "spec.hosts[1].package": {"version": "3.2.12-2.el7", "name": "valkey", "lock": False},
         "spec.package": {
             "manage": "CheckOnly",
@@ -95,8 +97,6 @@ LATER: list[tuple[str, object, str]] = [
             "quorumBelowMajority",
         )
     ),
-    ("spec.minReplicasToWrite", 1, "1 is not supported yet; remove it"),
-    ("spec.minReplicasMaxLagSeconds", 10, "10 is not supported yet; remove it"),
     (
         "spec.hosts[1].ssh.secretRef",
         {"name": "other"},

@@ -134,6 +134,16 @@ def test_a_removed_directive_goes_back_once_and_is_forgotten() -> None:
     assert set(remembered(back.hosts[S1])) == set(CONFIG)
 
 
+def test_how_many_replicas_a_write_needs_goes_back_as_well() -> None:
+    asked = {"min-slaves-to-write": "1", "min-slaves-max-lag": "10"}
+    facts, done = until_settled(asked, whole(min_slaves_to_write="0", min_slaves_max_lag="10"))
+    assert "set min-slaves-to-write on the running redis" in done
+    assert parse(text_of(facts.hosts[S1], EL7.redis_conf)).get("min-slaves-to-write") == "1"
+    back, _ = until_settled({}, facts)
+    assert running(back.hosts[S1]).config["min-slaves-to-write"] == "0"
+    assert parse(text_of(back.hosts[S1], EL7.redis_conf)).get("min-slaves-to-write") is None
+
+
 def test_what_somebody_else_has_set_since_is_left_to_him() -> None:
     facts, _ = until_settled({"slowlog-max-len": "500"}, whole(slowlog_max_len="128"))
     facts = ClusterFacts(

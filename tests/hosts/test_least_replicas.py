@@ -1,0 +1,67 @@
+"""minReplicasToWrite on hosts: in force and in files, a switchover keeps it, and removed it is as before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from hosts.operating import Operator, roles
+from hosts.passes import Passes, settled_passes
+from hosts.stepping import conf, redis, until
+from lab.hosts import Host
+from lab.labs import Lab
+from lab.resp import RespError
+from redis_sentinel_operator.operations.move import Wish
+
+pytestmark = pytest.mark.timeout(180)
+ASKED = {"min-slaves-max-lag": "10", "min-slaves-to-write": "1"}
+
+
+@pytest.fixture
+async def loop(whole: Lab) -> AsyncIterator[Passes]:
+    """A cluster whose writes need a replica; as declared for the others afterwards."""
+    async with settled_passes(whole) as each:
+        await each.until_settled()
+        before = {host.name: (conf(host).count("min-slaves"), _least(host)) for host in whole.hosts}
+        as_before = each.desired
+        each.desired = replace(as_before, redis_config={**as_before.redis_config, **ASKED})
+        yield each
+        each.desired = as_before
+        await each.until_settled()
+        assert {host.name: (conf(host).count("min-slaves"), _least(host)) for host in whole.hosts} == before
+
+
+async def test_a_master_without_replicas_takes_no_writes_and_a_switchover_keeps_that(loop: Passes, whole: Lab) -> None:
+    await loop.until_settled()
+    master, new = await roles(loop, whole)
+    assert {_least(host) for host in whole.hosts} == {"1"}
+    assert all("min-slaves-to-write 1" in conf(host) for host in whole.hosts)
+    await until(lambda: redis(new, "ROLE")[3] == "connected")  # type: ignore[index]
+    act = await Operator(loop).run(Wish("switchover", new.name, "2026-01-31T12:00:00Z"))
+    assert act["result"] == "Done", act
+    await loop.until_settled()
+    assert {_least(host) for host in whole.hosts} == {"1"}
+    assert redis(new, "SET", "a", "1") == "OK"
+    others = [host for host in whole.hosts if host != new]
+    for host in others:
+        host.run("systemctl stop redis")
+    await until(lambda: _refuses(new))
+    await loop.until_settled()
+    assert redis(new, "SET", "a", "2") == "OK"
+    assert master in others
+
+
+def _least(host: Host) -> str:
+    answer = redis(host, "CONFIG", "GET", "min-slaves-to-write")
+    assert isinstance(answer, list)
+    return str(answer[1])
+
+
+def _refuses(host: Host) -> bool:
+    try:
+        redis(host, "SET", "a", "1")
+    except RespError as error:
+        return "NOREPLICAS" in str(error)
+    return False
