@@ -84,11 +84,39 @@ async def test_killed_at_any_step(loop: Passes, whole: Lab, at: str, when: str) 
     await loop.until_settled()
     assert [host.name for host in whole.hosts if redis(host, "ROLE")[0] == "master"] == [wanted.name]  # type: ignore[index]
     for host in whole.replicas:
-        assert sentinel(host, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME) == [wanted.address, "6379"]
+        assert sentinel(host, *_ASK) == [wanted.address, "6379"]
         rows = sentinel(host, "SENTINEL", "SLAVES", MASTER_NAME)
         assert isinstance(rows, list)
         assert len(rows) == 3
     assert {redis(host, "GET", "kept") for host in whole.hosts} == {"by-all"}
+
+
+async def test_a_sentinel_that_was_away_follows_and_does_not_bring_the_old_master_back(
+    loop: Passes, whole: Lab
+) -> None:
+    """It still names the old master, at the old epoch."""
+    old, new = await roles(loop, whole)
+    operator = Operator(loop)
+    await operator.run(Wish("recover", old.name, "2026-01-31T11:00:00Z"))
+    _prioritised(whole, "0")
+    for host in whole.replicas:
+        await until(partial(_nobody, host))
+    away = whole.replicas[-1]
+    away.run("systemctl kill -s STOP redis-sentinel")
+    try:
+        old.run("systemctl stop redis")
+        act = await _recovered(operator, new)
+    finally:
+        away.run("systemctl kill -s CONT redis-sentinel")
+    assert act["result"] == "Done", act
+    await until(lambda: sentinel(away, *_ASK) == [new.address, "6379"])
+    _prioritised(whole, "100")
+    await loop.until_settled()
+    assert [sentinel(host, *_ASK) for host in whole.replicas] == [[new.address, "6379"]] * 3
+    assert redis(new, "ROLE")[0] == "master"  # type: ignore[index]
+
+
+_ASK = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
 
 
 async def _dead_end(lab: Lab, old: Host) -> None:
