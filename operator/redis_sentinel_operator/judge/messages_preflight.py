@@ -76,6 +76,12 @@ TEXT: Final[dict[str, str]] = {
         "declared ones do not know them, and they may switch the master on their own. The operator leaves them "
         "alone. Stop them, or make them monitor it as {name} and declare their hosts."
     ),
+    "GhostSentinels": (
+        "Sentinels that are gone still count as voters: {detail}. With {voters} voters a failover needs {needed} "
+        "votes, and {sentinels} sentinels are declared. The operator makes nobody forget them. If they do not come "
+        "back, send `SENTINEL RESET {name}` to each declared sentinel, one after the other, 30 seconds apart, while "
+        "all is calm and every declared one answers; else start them and declare their hosts."
+    ),
     "RestartsByItself": (
         "systemd restarts redis by itself: {detail}. A master that is back before the sentinels have switched has "
         "only what it had saved, and its replicas copy that. The operator leaves it. Take Restart= out of the unit "

@@ -9,6 +9,7 @@ from redis_sentinel_operator.conf import kernel
 from redis_sentinel_operator.conf.family import FAMILIES, family
 from redis_sentinel_operator.judge.admission import too_wide
 from redis_sentinel_operator.judge.domains import shared
+from redis_sentinel_operator.judge.ghosts import ghosts
 from redis_sentinel_operator.judge.installed import started_by_hand
 from redis_sentinel_operator.judge.limits import LEAST_OPEN_FILES, open_files
 from redis_sentinel_operator.judge.messages import say
@@ -268,6 +269,7 @@ def _redis(desired: Desired, hosts: Mapping[str, HostFacts]) -> Iterator[tuple[s
 _RISKS: dict[str, Callable[[Desired, Mapping[str, HostFacts]], str]] = {
     "SentinelIdTwice": _id_twice,
     "ForeignSentinels": foreign_sentinels,
+    "GhostSentinels": ghosts,
     "PeersUnreachable": _peers,
     "RestartsByItself": _restarts,
     "FirewallWider": _firewall,

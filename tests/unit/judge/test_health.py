@@ -298,10 +298,9 @@ def test_a_sentinel_that_is_not_declared_is_told() -> None:
     [
         replace(STRANGER, address=ADDRESS[S2]),
         replace(STRANGER, id="2" * 40),  # ours, which announces another address of its host
-        replace(STRANGER, flags=frozenset({"sentinel", "s_down"})),
     ],
 )
-def test_a_peer_that_is_ours_or_dead_is_no_stranger(peer: PeerView) -> None:
+def test_a_peer_that_is_ours_is_no_stranger(peer: PeerView) -> None:
     assert verdict(reading_with(peer)).preflight.ok
 
 

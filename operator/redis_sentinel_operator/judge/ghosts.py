@@ -1,0 +1,56 @@
+"""Sentinels that are gone for good and still count as voters: with enough of them no majority comes together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from redis_sentinel_operator.judge.master import facts_of, views
+from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.telling import listed
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import HostFacts, PeerView
+
+
+def ghosts(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
+    """Return a sentence that names each, and which sentinels know it; "" where there is none.
+
+    A declared sentinel that is down is none. As long as the ids of ours are not all known, as many strangers may be
+    ours under an address that they announce.
+    """
+    sentinels = {name: each.sentinel for name, each in hosts.items()}
+    seen = views(desired, sentinels)
+    ids = {
+        host.address: facts.my_id for host in desired.sentinel_hosts if (facts := facts_of(sentinels.get(host.name)))
+    }
+    knowers: dict[str, list[str]] = {}
+    found: dict[str, PeerView] = {}
+    for name, view in seen.items():
+        for peer in _gone(view.peers, ids, {host.address for host in desired.sentinel_hosts}):
+            found[peer.id] = peer
+            knowers.setdefault(peer.id, []).append(name)
+    unknown = len(desired.sentinel_hosts) - len([each for each in ids.values() if each])
+    strangers = sum(peer.address not in ids for peer in found.values())
+    if not found or strangers == len(found) <= unknown:
+        return ""
+    detail = "; ".join(
+        f"{peer.address}:{peer.port} with id {id_[:8]} (known to {listed(knowers[id_])})"
+        for id_, peer in sorted(found.items())
+    )
+    voters = max(len(view.peers) for view in seen.values()) + 1
+    return say(
+        "GhostSentinels",
+        detail=detail,
+        needed=voters // 2 + 1,
+        voters=voters,
+        sentinels=len(desired.sentinel_hosts),
+        name=desired.master_name,
+    )
+
+
+def _gone(peers: tuple[PeerView, ...], ids: Mapping[str, str], declared: set[str]) -> Iterator[PeerView]:
+    """Each that is down and of no declared host, or of a declared one whose sentinel has another id by now."""
+    for peer in peers:
+        if "s_down" not in peer.flags or peer.id in ids.values():
+            continue
+        if peer.address not in declared or ids.get(peer.address):
+            yield peer
