@@ -61,6 +61,7 @@ def test_the_stopped_master_itself_comes_back_with_all_that_was_acknowledged(see
     assert f"recover {old}, asked for at {at}, is done: {message}." in events(seed, "ActDone")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_replica_is_promoted_and_all_sentinels_follow_it(seed: Rig) -> None:
     settle(seed)
