@@ -22,19 +22,21 @@ def ghosts(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
     ids = {
         host.address: facts.my_id for host in desired.sentinel_hosts if (facts := facts_of(sentinels.get(host.name)))
     }
+    told = [each for each in ids.values() if each]
+    if len(set(told)) < len(told):
+        return ""  # two of one id: the others take now one, now the other for gone
     knowers: dict[str, list[str]] = {}
     found: dict[str, PeerView] = {}
     for name, view in seen.items():
         for peer in _gone(view.peers, ids, {host.address for host in desired.sentinel_hosts}):
             found[peer.id] = peer
             knowers.setdefault(peer.id, []).append(name)
-    unknown = len(desired.sentinel_hosts) - len([each for each in ids.values() if each])
+    unknown = len(desired.sentinel_hosts) - len(told)
     strangers = sum(peer.address not in ids for peer in found.values())
     if not found or strangers == len(found) <= unknown:
         return ""
     detail = "; ".join(
-        f"{peer.address}:{peer.port} with id {id_[:8]} (known to {listed(knowers[id_])})"
-        for id_, peer in sorted(found.items())
+        f"{peer.address} with id {id_[:8]} (known to {listed(knowers[id_])})" for id_, peer in sorted(found.items())
     )
     voters = max(len(view.peers) for view in seen.values()) + 1
     return say(

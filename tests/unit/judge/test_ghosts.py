@@ -34,8 +34,8 @@ def test_they_are_named_with_what_they_do_to_a_failover() -> None:
     found = preflight(desired(), reading({S1: (GHOST, RESET, other), S3: (GHOST,)}))
     assert (found.ok, found.reason) == (False, "GhostSentinels")
     assert found.message == (
-        f"Sentinels that are gone still count as voters: {ADDRESS[S2]}:26379 with id 88888888 (known to {S1}); "
-        f"192.168.3.99:26379 with id 99999999 (known to {S1} and {S3}). With 4 voters a failover needs 3 votes, and 3 "
+        f"Sentinels that are gone still count as voters: {ADDRESS[S2]} with id 88888888 (known to {S1}); "
+        f"192.168.3.99 with id 99999999 (known to {S1} and {S3}). With 4 voters a failover needs 3 votes, and 3 "
         "sentinels are declared. The operator makes nobody forget them. If they do not come back, send `SENTINEL RESET "
         "redis-cluster` to each declared sentinel, one after the other, 30 seconds apart, while all is calm and every "
         "declared one answers; else start them and declare their hosts."
@@ -66,3 +66,11 @@ def test_of_more_than_may_be_ours_all_are_told() -> None:
     two = (GHOST, replace(GHOST, id="7" * 40, address="192.168.3.98"))
     assert preflight(desired(), reading({S1: two}, S2)).reason == "GhostSentinels"
     assert preflight(desired(), reading({S1: (RESET,)}, S3)).reason == "GhostSentinels"
+
+
+def test_while_two_have_one_id_nobody_is_a_ghost() -> None:
+    found = reading({S1: (GHOST, RESET)})
+    twice = replace(found.hosts[S3], sentinel=found.hosts[S2].sentinel)
+    said = preflight(desired(), ClusterFacts({**found.hosts, S3: twice}, 0.0))
+    assert said.reason == "SentinelIdTwice"
+    assert "still count as voters" not in said.message
