@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.judge.aside import field_of
 from redis_sentinel_operator.judge.master import Redises, Sentinels, views
 from redis_sentinel_operator.judge.recovering import Reign, may_still_fail_over, why_not_promote, why_not_start
 from redis_sentinel_operator.model.fact import Known
@@ -69,18 +70,29 @@ def begin(scene: Scene, wish: Wish) -> Operation | str:
             "the host whose data are to stay"
         )
     names = [host.name for host in scene.desired.redis_hosts if host.address != last.address]
-    if wish.arg not in (*names, last.host):
+    old = scene.name(last.address)
+    if wish.arg not in [host.name for host in scene.desired.redis_hosts]:
         return (
-            f"{wish.arg} is no host of spec.hosts that runs redis: name {last.host} to start it again with what is on "
+            f"{wish.arg} is no host of spec.hosts that runs redis: name {old} to start it again with what is on "
             f"its disk, or the replica that is to be master ({', '.join(names)})"
         )
-    reason = may_still_fail_over(scene.desired, _sentinels(scene), scene.verdict)
+    reason = _aside(scene, wish.arg) or may_still_fail_over(scene.desired, _sentinels(scene), scene.verdict)
     if reason:
         return reason
     host = next((each for each in scene.hosts if each.name == wish.arg), None)
     if host is None:
         return next(each for each in scene.unread if each.startswith(f"{wish.arg} "))
-    return _record_of_start(scene, wish, last, host) if host.name == last.host else _of_replica(scene, wish, last, host)
+    return (
+        _record_of_start(scene, wish, last, host)
+        if host.want.address == last.address
+        else _of_replica(scene, wish, last, host)
+    )
+
+
+def _aside(scene: Scene, name: str) -> str | None:
+    """Why a host may not run redis at all."""
+    host = scene.desired.host(name)
+    return f"{field_of(host)} names {name}: take it out of there first" if host.aside else None
 
 
 def _record_of_start(scene: Scene, wish: Wish, last: MasterRecord, host: Host) -> Operation | str:
@@ -128,7 +140,13 @@ def _may_be_told(scene: Scene, host: Host) -> bool:
     """Whether its sentinel can be stopped, and started with another master in its file."""
     conf, answers = host.sentinel_conf, host.sentinel
     by_unit = answers is not None and bool(host.unit_of(answers))
-    return host.want.sentinel and by_unit and conf is not None and scene.desired.master_name in conf.masters
+    return (
+        host.want.sentinel
+        and not host.want.aside
+        and by_unit
+        and conf is not None
+        and scene.desired.master_name in conf.masters
+    )
 
 
 def _record(scene: Scene, wish: Wish, last: MasterRecord) -> Operation:

@@ -34,6 +34,7 @@ from unit.plan.world import (
     S3,
     Change,
     M,
+    desired,
     sees,
     sentinel_file,
     stopped_redis,
@@ -131,6 +132,17 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
         replace(WISH, arg="-"),
         f"- is no host of spec.hosts that runs redis: name {M} to start it again with what is on its disk, or the "
         f"replica that is to be master ({S1}, {S2}, {S3})",
+    ),
+    "not-in-the-spec-any-more": (
+        at(last=replace(LAST, host="before")),
+        replace(WISH, arg="before"),
+        f"before is no host of spec.hosts that runs redis: name {M} to start it again with what is on its disk, or the "
+        f"replica that is to be master ({S1}, {S2}, {S3})",
+    ),
+    "fenced": (
+        at(what=desired(hosts=tuple(replace(each, aside="Fenced") for each in desired().hosts))),
+        OF_S2,
+        f"spec.fencedHosts names {S2}: take it out of there first",
     ),
     "confirmed": (
         at(facts(), verdict(Situation.ALIVE, M)),
@@ -275,6 +287,7 @@ def test_it_does_not_begin(case: str) -> None:
 
 
 BEGINS: dict[str, tuple[Scene, Wish]] = {
+    "by-its-new-name": (at(last=replace(LAST, host="before")), WISH),
     "quorum-lost-for-long": (at(dead(**{each: down(down_for=20_001) for each in ("S1", "S2", "S3")}), LOST), WISH),
     "a-minority-of-sentinels-away": (
         at(dead(S3=gone, **{each: down(replicas=(UNSEEN,)) for each in ("S1", "S2")})),
