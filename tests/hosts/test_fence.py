@@ -14,7 +14,8 @@ from lab.hosts import Host
 from lab.labs import Lab
 from redis_sentinel_operator.conf.family import FENCE
 from redis_sentinel_operator.model.desired import Aside
-from redis_sentinel_operator.model.step import FreeUnits, HoldUnits, RememberNotes, StartUnit, StopUnit
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.step import RememberNotes, StartUnit, StopUnit
 from redis_sentinel_operator.model.verdict import Confirmed
 
 pytestmark = pytest.mark.timeout(240)

@@ -13,6 +13,7 @@ from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.operation import (
     AdmitPassword,
     AskFailover,
@@ -35,8 +36,6 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
-    FreeUnits,
-    HoldUnits,
     InstallPackage,
     LabelFile,
     LockPackage,

@@ -14,7 +14,8 @@ from redis_sentinel_operator.conf.family import FENCE
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, FreeUnits, HoldUnits, StartUnit, StopUnit
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, StartUnit, StopUnit
 from redis_sentinel_operator.settings import Settings
 
 _POLL = 0.1  # seconds between two questions whether it is up

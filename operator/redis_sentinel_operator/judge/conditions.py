@@ -45,17 +45,10 @@ from redis_sentinel_operator.model.verdict import (
 Status = Literal["True", "False", "Unknown"]
 _SWITCHING = frozenset({"SwitchGoingOn", "RoleDisagrees"})
 # What stops the work on one host while the others of a living cluster go on.
-_OF_ONE_HOST = frozenset(
-    [
-        "HostKeyUnknown",
-        "HostKeyChanged",
-        "AuthenticationFailed",
-        "SudoRefused",
-        "ForwardingRefused",
-        "PortTaken",
-        "PackageNotFound",
-    ]
-)
+_OF_ONE_HOST = frozenset([
+    "HostKeyUnknown", "HostKeyChanged", "AuthenticationFailed", "SudoRefused", "ForwardingRefused", "PortTaken",
+    "PackageNotFound",
+])  # fmt: skip
 _NOT_THERE = frozenset({Situation.BARE, Situation.BOOTSTRAPPING})
 _DOWN = frozenset({"MasterDeadNoSuccessor", "RoleDisagrees", "RoleUndone"})
 
@@ -177,7 +170,9 @@ def _findings(this: Inputs) -> dict[str, Finding]:
         REACHABLE: verdict.reachable,
         CLAIMED: verdict.claimed,
         CONFIG: _config(this),
-        CREDENTIALS: verdict.credentials if _redis_runs(this) else _nothing_runs("PasswordNotTried"),
+        CREDENTIALS: verdict.credentials
+        if _redis_runs(this)
+        else Finding(None, "PasswordNotTried", say("PasswordNotTried")),
         PREFLIGHT: _preflight(this, verdict),
     }
 
@@ -199,13 +194,9 @@ def _config(this: Inputs) -> Finding:
     if report is None or report.facts is None or report.refusal is not None:
         return Finding(None, "NotReadYet", say("NotReadYet", CONFIG))
     if not _redis_runs(this):
-        return _nothing_runs("NothingToCompare")
+        return _open("NothingToCompare")
     drift = [(host, each) for host, all_of in report.plan.drift.items() for each in all_of]
-    now = [
-        f"{host}: {each.key} is {each.have!r} instead of {each.want!r}"
-        for host, each in drift
-        if not each.pending_restart
-    ]
+    now = [f"{host}: {it.key} is {it.have!r} instead of {it.want!r}" for host, it in drift if not it.pending_restart]
     later = [f"{each.key} on {host}" for host, each in drift if each.pending_restart]
     if now:
         return Finding(False, "ConfigDrift", say("ConfigDrift", detail="; ".join(now)))
@@ -214,14 +205,14 @@ def _config(this: Inputs) -> Finding:
     return Finding(True, "AllAsDeclared", say("AllAsDeclared"))
 
 
+def _open(reason: str) -> Finding:
+    return Finding(None, reason, say(reason))
+
+
 def _redis_runs(this: Inputs) -> bool:
     """Whether a redis may run: one that could not be asked counts."""
     facts = this.report.facts if this.report else None
     return facts is None or any(host.redis != Known(None) for host in facts.hosts.values())
-
-
-def _nothing_runs(reason: str) -> Finding:
-    return Finding(None, reason, say(reason))
 
 
 def _preflight(this: Inputs, verdict: Verdict) -> Finding:
@@ -229,7 +220,7 @@ def _preflight(this: Inputs, verdict: Verdict) -> Finding:
         return Finding(False, verdict.situation_reason, verdict.situation_message)
     looks_only = this.desired is not None and this.desired.management != "Full"
     if verdict.situation is Situation.BARE and verdict.preflight.ok and looks_only:
-        return Finding(None, "PackagesNotAsked", say("PackagesNotAsked"))
+        return _open("PackagesNotAsked")
     return verdict.preflight
 
 

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from typing import Literal, TypeAlias
 
 from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule, KeyRecord
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.operation import OperationAction
 from redis_sentinel_operator.model.secret import Secret
 
@@ -186,20 +187,6 @@ class StopUnit:
     """systemctl stop."""
 
     unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class HoldUnits:
-    """Keep units from starting, whatever asks for them and also at a boot, and stop them: one drop-in for each."""
-
-    units: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FreeUnits:
-    """Take away the drop-ins of HoldUnits; nothing is started."""
-
-    units: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

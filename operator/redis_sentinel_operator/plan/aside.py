@@ -13,15 +13,8 @@ from redis_sentinel_operator.judge.aside import NOTE, entered, field_of, is_sile
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Known, Process, Unknown
-from redis_sentinel_operator.model.step import (
-    FreeUnits,
-    HoldUnits,
-    Impact,
-    Need,
-    RememberNotes,
-    Step,
-    StopUnit,
-)
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.step import Impact, Need, RememberNotes, Step, StopUnit
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait

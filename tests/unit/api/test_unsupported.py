@@ -57,7 +57,6 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.hosts[1].sshAddress": "10.0.0.2",
         "spec.hosts[1].failureDomain": "rack-a",
         "spec.hosts[1].replicaPriority": 50,
-        "spec.unsafe": {"sharedFailureDomain": True},
         "spec.minReplicasToWrite": 1,
         "spec.minReplicasMaxLagSeconds": 20,
         "spec.hosts[1].package": {"version": "3.2.12-2.el7", "name": "valkey", "lock": False},
@@ -72,7 +71,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.firewall": {"manage": "Iptables", "clients": ["10.0.0.0/8"], "exclusive": True},
         "spec.sentinel": {"quorum": 3, "downAfterMilliseconds": 1000, "parallelSyncs": 3},
         "spec.auth": GONE,
-        "spec.unsafe": {"evenSentinels": True, "removeMany": True},
+        "spec.unsafe": {"evenSentinels": True, "removeMany": True, "sharedFailureDomain": True},
     },
 }
 
@@ -112,8 +111,9 @@ def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said:
 
 
 def test_all_is_said_at_once_up_to_five() -> None:
-    unsafe = dict.fromkeys(("fewSentinels", "quorumBelowMajority", "sharedFailureDomain"), True)
+    unsafe = dict.fromkeys(("fewSentinels", "quorumBelowMajority"), True)
     changes = {"spec.recovery": "Automatic", "spec.redis.port": 1, "spec.deletionPolicy": "Stop"}
+    changes |= {"spec.updateStrategy": "Supervised"}
     said = refused(changed({"spec.unsafe": unsafe, **changes}))
     assert said.count("is not supported yet") == 5
     assert said.endswith("; set it to false, or remove it. And 1 more.")

@@ -20,17 +20,8 @@ from redis_sentinel_operator.model.fact import (
     RedisFacts,
     Unknown,
 )
-from redis_sentinel_operator.model.step import (
-    EnableUnits,
-    FreeUnits,
-    HoldUnits,
-    Impact,
-    Need,
-    Plan,
-    RememberNotes,
-    StartUnit,
-    StopUnit,
-)
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.step import EnableUnits, Impact, Need, Plan, RememberNotes, StartUnit, StopUnit
 from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.plan.order import plan
 from unit.plan.living import ALIVE, NOBODY, alive, edited

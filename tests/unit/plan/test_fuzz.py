@@ -24,13 +24,12 @@ from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Denied, HostFacts, Known, RedisFacts, Unknown
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     ConfigSet,
     DisableUnits,
     EditConf,
-    FreeUnits,
-    HoldUnits,
     MakeReplica,
     Need,
     Plan,

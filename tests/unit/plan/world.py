@@ -27,6 +27,7 @@ from redis_sentinel_operator.model.fact import (
     UnitFacts,
     Unknown,
 )
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     AllowPorts,
@@ -35,8 +36,6 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
-    FreeUnits,
-    HoldUnits,
     InstallPackage,
     Plan,
     ProveRewrite,
