@@ -41,7 +41,7 @@ class Down:
             self.judged = True
         elif last:
             no_master = found.reason in ("RoleDisagrees", "RoleUndone") and found.address == last
-            if no_master or _called_down(last, sentinels, desired):
+            if no_master or found.demoted or _called_down(last, sentinels, desired):
                 self.since = self.since or self._now()
                 self.judged = True
         seen = views(desired, sentinels).values() if desired else ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.model.fact import ClusterFacts, Known
 from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.step import ConfigDrift, Plan, Refusal
-from redis_sentinel_operator.model.verdict import MasterRecord, Uncertain
+from redis_sentinel_operator.model.verdict import MasterRecord, Mastership, Uncertain
 from unit.boarding import (
     CALM,
     DOWN,
@@ -207,9 +208,23 @@ def test_one_sentinel_is_not_enough_to_withdraw(board: Board) -> None:
     assert condition(board, "MasterConfirmed")["status"] == "Unknown"
 
 
+def confirmed(board: Board, master: Mastership) -> dict[str, Any]:
+    board.confirm(master, CALM, WHOLE)
+    return board.document()
+
+
 def test_a_master_that_says_it_is_none_is_withdrawn(board: Board) -> None:
     healthy(board).confirm(Uncertain("RoleDisagrees", "It says slave.", ADDRESS[M]), CALM)
     assert board.document()["master"]["withdrawnSince"] == "2026-01-31T12:00:00Z"
+
+
+def test_a_master_that_is_a_replica_by_now_is_withdrawn_though_the_sentinels_disagree(board: Board) -> None:
+    healthy(board)
+    split = Uncertain("SentinelsDisagree", "Two addresses.")
+    assert "withdrawnSince" not in confirmed(board, split)["master"]
+    assert confirmed(board, replace(split, demoted=True))["master"]["withdrawnSince"] == "2026-01-31T12:00:00Z"
+    assert "withdrawnSince" in confirmed(board, split)["master"], "nobody has confirmed it since"
+    assert "withdrawnSince" not in confirmed(board, OLD)["master"]
 
 
 def test_a_successor_that_says_it_is_none_yet_does_not_withdraw_the_master(board: Board) -> None:

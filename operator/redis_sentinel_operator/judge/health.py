@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis_sentinel_operator.judge import findings
-from redis_sentinel_operator.judge.master import mastership, views
+from redis_sentinel_operator.judge.master import mastership, redis_of, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.restoring import Outlook, outlook
 from redis_sentinel_operator.judge.signs import transition_signs
 from redis_sentinel_operator.judge.situation import situation
 from redis_sentinel_operator.judge.undone import named_host, undone
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.fact import ClusterFacts, RedisFacts
 from redis_sentinel_operator.model.verdict import (
     BootstrapRecord,
     Confirmed,
@@ -62,6 +62,7 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
         quorum = findings.cannot_reach(desired, master, views(desired, sentinels)) or quorum
     if tried_in_vain(desired, context.down_for):
         master = dead_without_successor(desired, master, last)
+    master = _demoted(master, redis_of(redis, last.host) if last is not None else None)
     return Verdict(
         master=master,
         situation=found.situation,
@@ -79,6 +80,13 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
         situation_reason=found.reason,
         master_for=context.last_for if _is_last(master, last) else 0.0,
     )
+
+
+def _demoted(master: Mastership, last: RedisFacts | None) -> Mastership:
+    """Note that the last master is a replica now: of two sentinels in a failover each makes the other's master one."""
+    if isinstance(master, Uncertain) and last is not None and last.role == "slave":
+        return replace(master, demoted=True)
+    return master
 
 
 def _is_last(master: Mastership, last: MasterRecord | None) -> bool:

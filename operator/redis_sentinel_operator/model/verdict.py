@@ -25,12 +25,14 @@ class Confirmed:
 class Uncertain:
     """Nobody is confirmed. `reason` is the reason of MasterConfirmed, `message` its sentence.
 
-    `address` is the one that the reason is about, "" when it is about none.
+    `address` is the one that the reason is about, "" when it is about none. `demoted`: whatever the sentinels say, the
+    last master calls itself a replica.
     """
 
     reason: str
     message: str
     address: str = ""
+    demoted: bool = False
 
 
 Mastership: TypeAlias = Confirmed | Uncertain

@@ -16,6 +16,7 @@ from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.model.fact import (
     ClusterFacts,
     Denied,
+    Fact,
     HostFacts,
     Known,
     Listener,
@@ -55,6 +56,20 @@ WHOLE = desired()
 
 def verdict(read: ClusterFacts, **context: float) -> Verdict:
     return judge(WHOLE, read, LAST, JudgeContext(OWNER, None, **context))
+
+
+@pytest.mark.parametrize(
+    ("redis", "demoted"), [(replica(of=S1), True), (master(), False), (Unknown("silent"), False), (Known(None), False)]
+)
+def test_where_sentinels_disagree_the_last_master_tells_whether_it_is_one(
+    redis: Fact[RedisFacts | Denied | None], demoted: bool
+) -> None:
+    """Two that were asked for a failover at once made a master of the other's, and each of them a replica."""
+    split = {S1: sentinel(S2, 1), S2: sentinel(M, 1), S3: sentinel(M, 1)}
+    hosts = [replace(alive(name), sentinel=split[name]) for name in split]
+    found = verdict(facts(replace(alive(M), redis=redis), *hosts, of=alive)).master
+    assert isinstance(found, Uncertain)
+    assert (found.reason, found.demoted) == ("SentinelsDisagree", demoted)
 
 
 def test_all_is_well() -> None:
