@@ -16,6 +16,7 @@ from lab.iptables import use_iptables
 from lab.labs import Lab
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.errors import SessionLost
+from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.operation import OperationAction
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
@@ -43,12 +44,12 @@ OVER_RESP = {ConfigSet, SentinelSet}
 OF_TROUBLE = {StopUnit, MakeReplica, RestoreMaster}
 OF_A_DELETION = {ReleaseClaim}
 OF_A_HOST_THAT_LEAVES = {DisableUnits, SentinelReset}  # test_leaving.py
+OF_A_FENCE = {HoldUnits, FreeUnits}  # test_fence.py
 OF_SELINUX = {LabelFile, AllowPorts}  # no host of the lab has it
 OF_AN_ADOPTION = {RememberNotes, ProveRewrite}
 OF_A_PROCEDURE = {*get_args(OperationAction)}  # test_operation.py kills before and after each of their commands
-OF_OTHERS = (
-    OVER_RESP | OF_TROUBLE | OF_A_DELETION | OF_A_HOST_THAT_LEAVES | OF_SELINUX | OF_AN_ADOPTION | OF_A_PROCEDURE
-)
+OF_OTHERS = OVER_RESP | OF_TROUBLE | OF_A_DELETION | OF_A_HOST_THAT_LEAVES | OF_A_FENCE | OF_SELINUX | OF_AN_ADOPTION
+OF_OTHERS |= OF_A_PROCEDURE
 OF_A_SET_UP = {*get_args(Action)} - OF_OTHERS
 MIDDLE = 25  # commands of a script; the guard has some 23
 LAST = 76  # as many has the longest: the firewall of a host with both servers
