@@ -58,6 +58,8 @@ def test_a_command_through_the_tunnel_is_seen_and_is_ours(cluster: HandMade, lab
             assert say(client, "AUTH", cluster.password) == b"+OK\r\n"
             assert say(client, "SLAVEOF", master.address, "6379").startswith(b"+OK")
             assert client.stdin
+            # whose it is can be seen only while it stands
+            wait_until(lambda: [one.owner for one in seen.role_commands()] == ["ssh"], 5, every=0.2)
             client.stdin.close()
         found = seen.role_commands()
         assert [(one.host, one.port, one.owner, one.words) for one in found] == [
