@@ -89,9 +89,8 @@ lint: venv ## ruff, mypy, import contracts, shellcheck
 test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s; a quarter of the random examples
 	QUICK=1 $(PYTEST) -n 3 $(or $(ONLY),tests/unit)
 
-# As many workers as a small machine has cores: a third one makes all of them wait. WORKERS=0 runs one after the other,
-# for a debugger.
-WORKERS ?= 2
+# Three workers on two cores: tests mostly wait for sentinels. WORKERS=0 runs one after the other, for a debugger.
+WORKERS ?= 3
 
 .PHONY: artefacts
 artefacts: machine venv ## build what labs are made of: minutes the first time, then nothing

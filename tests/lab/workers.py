@@ -1,6 +1,6 @@
 """Running the suites side by side with pytest-xdist: who gets which lab, and which tests stay together.
 
-Most tests wait for sentinels, so a worker a core costs no test its timing. Each worker has labs of its own.
+Most tests wait for sentinels, so three workers on two cores cost no test its timing. Each worker has labs of its own.
 Third octets in use: 3 the demo; 30 test_node; 31 test_deploy; 32, 33 test_controlplane; 35, 37 test_labs;
 38 lab.recording; 100, 120, 140, 160, 180, 200 and up to 19 that follow, one a worker: hosts, API, end to end, a host
 of each EL family, clusters of other families, an API server of one address family.
