@@ -53,6 +53,7 @@ def full_status() -> Status:
         followed=True,
         config=(ConfigItem(key="bind", want="0.0.0.0", have="127.0.0.1", pending_restart=True),),
         joined_at=AT,
+        left_at=AT,
         state="Member",
         message="One directive waits for a restart.",
     )
