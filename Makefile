@@ -86,7 +86,7 @@ lint: venv ## ruff, mypy, import contracts, shellcheck
 	$(SHELLCHECK_PARTS) operator/redis_sentinel_operator/*/*.sh
 
 .PHONY: test-unit
-test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s; a quarter of the random examples
+test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s; an eighth of the random examples
 	QUICK=1 $(PYTEST) -n 3 $(or $(ONLY),tests/unit)
 
 # Three workers on two cores: tests mostly wait for sentinels. WORKERS=0 runs one after the other, for a debugger.

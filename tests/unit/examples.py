@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: all by `make test`, a quarter by the quick `make test-unit`."""
+"""How many examples a property is tried with: all by `make test`, an eighth by the quick `make test-unit`."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ QUICK = bool(os.environ.get("QUICK"))
 
 def tried(examples: int) -> int:
     """Return how many of the examples are tried now."""
-    return examples // 4 if QUICK else examples
+    return examples // 8 if QUICK else examples
