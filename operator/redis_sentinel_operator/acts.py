@@ -51,9 +51,8 @@ def answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
         board.act(act.verb, act.arg, act.at, "Refused", act.refused)
     elif act.verb == FORGET:
         return  # it is answered where it is done
-    elif desired.management != "Full":
-        message = f"management is {desired.management}: nothing is changed on any host"
-        board.act(act.verb, act.arg, act.at, "Refused", message)
+    elif desired.hands_off:
+        board.act(act.verb, act.arg, act.at, "Refused", desired.hands_off)
     elif act.verb in ACTS:
         return  # it was answered where it began, and is again where it ends
     elif outcome.changed or not outcome.halted:

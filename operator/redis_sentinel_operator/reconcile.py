@@ -61,9 +61,8 @@ class Pass:
     `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being
     deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old. `surveys` are what
     the hosts said when they were last asked at length, `wish` the act that begins a procedure, `forget` the act
-    forget-host, `secret` the password of
-    the Secret where the servers have another one. `was_read` is told once all hosts were read: from there on the pass
-    takes as long as its steps do.
+    forget-host, `secret` the password of the Secret where the servers have another one. `was_read` is told once all
+    hosts were read: from there on the pass takes as long as its steps do.
     """
 
     desired: Desired
@@ -91,10 +90,7 @@ class Pass:
     @property
     def hands_off_because(self) -> str:
         """Why this pass only reads and tells, "" where it may change something."""
-        if self.refusal is not None:
-            return self.refusal.message
-        management = self.desired.management
-        return "" if management == "Full" else f"management is {management}: nothing is changed on any host"
+        return self.refusal.message if self.refusal is not None else self.desired.hands_off
 
 
 async def reconcile(this: Pass) -> Outcome:

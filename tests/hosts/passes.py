@@ -166,6 +166,21 @@ async def settled_passes(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
 
 
 @asynccontextmanager
+async def soon_in_vain(lab: Lab) -> AsyncIterator[Passes]:
+    """One of a settled cluster whose sentinels give up soon; as declared for the others afterwards.
+
+    With a failover-timeout of 3 s, 6 s are in vain, and a drill waits for 14 s.
+    """
+    async with settled_passes(lab) as loop:
+        as_before = loop.desired
+        loop.desired = replace(as_before, sentinel=replace(as_before.sentinel, failover_timeout=3000))
+        await loop.until_settled()
+        yield loop
+        loop.desired = as_before
+        await loop.until_settled()
+
+
+@asynccontextmanager
 async def passes(lab: Lab, **changes: object) -> AsyncIterator[Passes]:
     """An operator's loop over all hosts of a lab, with a bootstrap begun."""
     desired, settings = seed(lab, **changes), Settings()

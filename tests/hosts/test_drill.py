@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
 from hosts.operating import Operator, roles
-from hosts.passes import Passes, settled_passes
+from hosts.passes import Passes, settled_passes, soon_in_vain
 from hosts.stepping import redis, sentinel, step, until
 from lab.hosts import Host
 from lab.labs import Lab
@@ -95,19 +94,11 @@ async def _drilled(loop: Passes, lab: Lab, operator: Operator) -> None:
 
 # -- no failover comes
 
-SOON = {"failover_timeout": 3000}  # so 14 s are waited
-
 
 @pytest.fixture
 async def soon(whole: Lab) -> AsyncIterator[Passes]:
-    """Sentinels that are not waited for as long, and as declared for the others afterwards."""
-    async with settled_passes(whole) as each:
-        as_before = each.desired
-        each.desired = replace(as_before, sentinel=replace(as_before.sentinel, **SOON))
-        await each.until_settled()
+    async with soon_in_vain(whole) as each:
         yield each
-        each.desired = as_before
-        await each.until_settled()
 
 
 def none_agree(lab: Lab) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from hosts.operating import Operator, roles
-from hosts.passes import Passes, settled_passes
+from hosts.passes import Passes, soon_in_vain
 from hosts.stepping import redis, sentinel, step, until
 from lab.hosts import Host
 from lab.labs import Lab
@@ -25,20 +24,13 @@ from redis_sentinel_operator.operations.procedures import PROCEDURES
 
 pytestmark = pytest.mark.timeout(240)
 COMMANDS = PROCEDURES["recover"].commands
-SOON = {"failover_timeout": 3000}  # so after 6 s it is in vain
 UNIT = "redis.service"
 
 
 @pytest.fixture
 async def loop(whole: Lab) -> AsyncIterator[Passes]:
-    """Sentinels that give up soon, and as declared for the others afterwards."""
-    async with settled_passes(whole) as each:
-        as_before = each.desired
-        each.desired = replace(as_before, sentinel=replace(as_before.sentinel, **SOON))
-        await each.until_settled()
+    async with soon_in_vain(whole) as each:
         yield each
-        each.desired = as_before
-        await each.until_settled()
 
 
 async def test_nobody_is_made_master_beside_one_that_lives(loop: Passes, whole: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -46,7 +47,7 @@ async def answers(
     )
     one = cluster.Cluster(REF, cast(Any, shared))
     board = Board(REF, {"phase": "Healthy"}, Store().write, lambda: NOON)
-    desired = SimpleNamespace(**{name: getattr(WHOLE, name) for name in WHOLE.__slots__} | changes)
+    desired = replace(WHOLE, **changes)
     listening = SimpleNamespace(switched_at=-math.inf, note_switch=lambda _: None)
     await one._pass(board, cast(Any, listening), cast(Any, desired), act)
     found = board.document().get("acts", [])

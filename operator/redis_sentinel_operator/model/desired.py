@@ -136,6 +136,11 @@ class Desired:
     gone: tuple[GoneHost, ...] = ()
     shared_failure_domain: bool = False  # unsafe.sharedFailureDomain
 
+    @property
+    def hands_off(self) -> str:
+        """Why no host is changed, "" where `management` lets the operator."""
+        return "" if self.management == "Full" else f"management is {self.management}: nothing is changed on any host"
+
     def host(self, name: str) -> DesiredHost:
         """Return the host of that name; KeyError when there is none."""
         for host in self.hosts:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, RedisFacts, ReplicaView
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, RedisFacts, ReplicaView, Unknown
 from redis_sentinel_operator.model.operation import Operation
 from redis_sentinel_operator.model.step import ConfigDrift, Plan
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Uncertain, Verdict
@@ -17,7 +17,7 @@ from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.plan.host import readable
 from redis_sentinel_operator.times import precise
 from unit.plan.living import alive, with_config
-from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, verdict
+from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, unreachable, verdict
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 DEFAULTS = {
@@ -147,3 +147,31 @@ def both(*changes: Change) -> Change:
 
 NOON_TEXT = precise(NOON)
 Step = Callable[[Scene, Operation], object]
+
+
+def not_calm(wish: Wish, ending: str, **more: Any) -> dict[str, tuple[Scene, Wish, str]]:
+    """In which scenes no procedure that needs a calm cluster begins, and what is said with that ending."""
+    settling = verdict(Situation.ALIVE, M, "the last switch is younger than 10 s")
+    return {
+        "nobody-confirmed": (scene(None, NOBODY, **more), wish, f"No majority names one{ending}"),
+        "settling": (scene(None, settling, **more), wish, f"the last switch is younger than 10 s{ending}"),
+        "a-sentinel-away": (
+            scene(facts(S3=unreachable), **more),
+            wish,
+            f"not every declared sentinel answers and names the same master{ending}",
+        ),
+        "a-replica-down": (scene(facts(S1=stopped_redis), **more), wish, f"{S1}: its redis does not run{ending}"),
+    }
+
+
+def no_quorum(wish: Wish, ending: str) -> dict[str, tuple[Scene, Wish, str]]:
+    """The same of one in which a failover cannot be authorised."""
+    found = facts(S1=lambda host: replace(host, sentinel=sees(M, quorum_ok=False)))
+    said = f"the sentinel on {S1} does not confirm that a failover can be authorised{ending}"
+    return {"no-quorum": (scene(found), wish, said)}
+
+
+def unread(wish: Wish, work: str, **more: Any) -> dict[str, tuple[Scene, Wish, str]]:
+    """The same of one with a host that could not be read; `work` takes what is to be done first."""
+    found = facts(M=lambda host: replace(host, os=Unknown("too slow")))
+    return {"unread": (scene(found, **more), wish, work.format(f"{M} could not be read and is left alone: too slow"))}

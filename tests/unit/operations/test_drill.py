@@ -11,7 +11,6 @@ from redis_sentinel_operator.model.event import Failover
 from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, SurveyFacts, Unknown
 from redis_sentinel_operator.model.operation import ForgetOperation, Operation, StartAgain, StopMaster
 from redis_sentinel_operator.model.step import Impact, Plan, StartUnit, Step
-from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.operations import drill
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.operations.procedures import failed, next_move
@@ -23,9 +22,12 @@ from unit.operations.scenes import (
     carrying,
     config,
     facts,
+    no_quorum,
+    not_calm,
     of_a_drill,
     redis,
     scene,
+    unread,
 )
 from unit.plan.world import (
     ADDRESS,
@@ -38,7 +40,6 @@ from unit.plan.world import (
     sees,
     stopped_redis,
     unreachable,
-    verdict,
     with_unit,
 )
 
@@ -64,32 +65,13 @@ WELL = "; a drill begins only while all is well: ask again when phase is Healthy
 FIRST = "something is to be done first: {}; ask again when phase is Healthy"
 SLOW = desired(sentinel=replace(desired().sentinel, failover_timeout=180_000))
 REFUSED: dict[str, tuple[Scene, Wish, str]] = {
+    **not_calm(WISH, WELL),
+    **no_quorum(WISH, WELL),
+    **unread(WISH, FIRST),
     "another-host": (
         scene(),
         replace(WISH, arg=S1),
         f"a drill is for the master, which is {M}: name that, or - for whoever it is",
-    ),
-    "nobody-confirmed": (scene(None, NOBODY), WISH, f"No majority names one{WELL}"),
-    "settling": (
-        scene(None, verdict(Situation.ALIVE, M, "the last switch is younger than 10 s")),
-        WISH,
-        f"the last switch is younger than 10 s{WELL}",
-    ),
-    "a-sentinel-away": (
-        scene(facts(S3=unreachable)),
-        WISH,
-        f"not every declared sentinel answers and names the same master{WELL}",
-    ),
-    "a-replica-down": (scene(facts(S1=stopped_redis)), WISH, f"{S1}: its redis does not run{WELL}"),
-    "no-quorum": (
-        scene(facts(S1=lambda host: replace(host, sentinel=sees(M, quorum_ok=False)))),
-        WISH,
-        f"the sentinel on {S1} does not confirm that a failover can be authorised{WELL}",
-    ),
-    "unread": (
-        scene(facts(M=lambda host: replace(host, os=Unknown("too slow")))),
-        WISH,
-        FIRST.format(f"{M} could not be read and is left alone: too slow"),
     ),
     "changes-to-be-made": (scene(pending=f"{S1}: set repl-timeout"), WISH, FIRST.format(f"{S1}: set repl-timeout")),
     "nobody-to-promote": (

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from redis_sentinel_operator.conf.family import EL7
-from redis_sentinel_operator.model.fact import Unknown
 from redis_sentinel_operator.model.operation import Before, ForgetOperation, Operation
 from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf, Impact, Plan, StartUnit, Step
 from redis_sentinel_operator.model.verdict import Situation
@@ -26,9 +25,11 @@ from unit.operations.scenes import (
     carrying,
     config,
     facts,
+    not_calm,
     of_a_restart,
     redis,
     scene,
+    unread,
 )
 from unit.plan.living import edited
 from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, stopped_redis, unreachable, verdict
@@ -71,6 +72,8 @@ WORK = "something is to be done first: {}; ask again when phase is Healthy or Wa
 NOTHING = "nothing waits for a restart: no entry in status.hosts[].config has pendingRestart true"
 NEVER = {each: config(slave_priority="0") for each in ("S1", "S2", "S3")}
 REFUSED: dict[str, tuple[Scene, Wish, str]] = {
+    **not_calm(WISH, CALM, todo=FIRST),
+    **unread(WISH, WORK, todo=FIRST),
     "a-host": (
         scene(todo=FIRST),
         replace(WISH, arg=S1),
@@ -81,23 +84,6 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
         scene(todo=Plan(drift={M: (ConfigDrift("maxclients", "9", "8", pending_restart=True),)})),
         WISH,
         NOTHING,
-    ),
-    "nobody-confirmed": (scene(None, NOBODY, todo=FIRST), WISH, f"No majority names one{CALM}"),
-    "settling": (
-        scene(None, verdict(Situation.ALIVE, M, "the last switch is younger than 10 s"), todo=FIRST),
-        WISH,
-        f"the last switch is younger than 10 s{CALM}",
-    ),
-    "a-sentinel-away": (
-        scene(facts(S3=unreachable), todo=FIRST),
-        WISH,
-        f"not every declared sentinel answers and names the same master{CALM}",
-    ),
-    "a-replica-down": (scene(facts(S1=stopped_redis), todo=FIRST), WISH, f"{S1}: its redis does not run{CALM}"),
-    "unread": (
-        scene(facts(M=lambda host: replace(host, os=Unknown("too slow"))), todo=FIRST),
-        WISH,
-        WORK.format(f"{M} could not be read and is left alone: too slow"),
     ),
     "something-waits": (scene(todo=replace(FIRST, waiting=("it is so.",))), WISH, WORK.format("it is so")),
     "other-work": (scene(todo=replace(FIRST, steps=(OTHER,))), WISH, WORK.format(f"{S3}: set repl-timeout")),

@@ -10,7 +10,6 @@ from redis_sentinel_operator.model.desired import Membership
 from redis_sentinel_operator.model.fact import Known, MachineFacts, SurveyFacts, Unknown
 from redis_sentinel_operator.model.operation import AskFailover, Before, Demote, Fence, Operation
 from redis_sentinel_operator.model.step import ConfigSet, Impact
-from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.operations import switchover
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.operations.procedures import next_move
@@ -22,11 +21,14 @@ from unit.operations.scenes import (
     WISH,
     config,
     facts,
+    no_quorum,
+    not_calm,
     record,
     redis,
     scene,
+    unread,
 )
-from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, unreachable, verdict, view
+from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, unreachable, view
 
 FENCE = Fence(
     6379,
@@ -93,6 +95,9 @@ REPLICAS = f"({S1}, {S2}, {S3})"
 CALM = "; a switchover begins only while all is calm: ask again when phase is Healthy"
 FIRST = "something is to be done first: {}; ask again when phase is Healthy"
 REFUSED: dict[str, tuple[Scene, Wish, str]] = {
+    **not_calm(WISH, CALM),
+    **no_quorum(WISH, CALM),
+    **unread(WISH, FIRST),
     "not-a-host": (
         scene(),
         replace(WISH, arg="redis_slave09"),
@@ -103,29 +108,7 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
         replace(WISH, arg=M),
         f"{M} is the master already: name a replica {REPLICAS}, or - for the best one",
     ),
-    "nobody-confirmed": (scene(None, NOBODY), WISH, f"No majority names one{CALM}"),
-    "settling": (
-        scene(None, verdict(Situation.ALIVE, M, "the last switch is younger than 10 s")),
-        WISH,
-        f"the last switch is younger than 10 s{CALM}",
-    ),
-    "a-sentinel-away": (
-        scene(facts(S3=unreachable)),
-        WISH,
-        f"not every declared sentinel answers and names the same master{CALM}",
-    ),
-    "a-replica-down": (scene(facts(S1=stopped_redis)), WISH, f"{S1}: its redis does not run{CALM}"),
     "the-replica-itself": (scene(facts(S2=stopped_redis)), WISH, f"{S2}: its redis does not run{CALM}"),
-    "no-quorum": (
-        scene(facts(S1=lambda host: replace(host, sentinel=sees(M, quorum_ok=False)))),
-        WISH,
-        f"the sentinel on {S1} does not confirm that a failover can be authorised{CALM}",
-    ),
-    "unread": (
-        scene(facts(M=lambda host: replace(host, os=Unknown("too slow")))),
-        WISH,
-        FIRST.format(f"{M} could not be read and is left alone: too slow"),
-    ),
     "changes-to-be-made": (
         scene(pending=f"{S1}: set repl-timeout in /etc/redis.conf"),
         WISH,
