@@ -15,6 +15,9 @@ COPY pyproject.toml README.md ./
 COPY operator operator
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist . \
  && /build/bin/pip --python /opt/operator/bin/python3 install --quiet --no-deps --no-index --no-compile /dist/*.whl \
+ # Documents of the API server stay plain, so the classes of Kubernetes' own kinds are never imported: 70 MB.
+ && find /opt/operator/lib/python3*/site-packages/kubernetes -path '*/client/*' -name '*.py' ! -name __init__.py \
+      \( -path '*/models/*' -o -path '*/api/*' \) -delete \
  # What the operator imports is compiled here, the rest never: a start takes 0.8 s in place of 3 s, for 20 MB.
  && /opt/operator/bin/python3 -c "import redis_sentinel_operator.main"
 

@@ -34,7 +34,9 @@ $(VENV)/.ready:
 UV_COMPILE = $(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: venv ## pin requirements.in into requirements.txt, with hashes and without addresses
 	$(UV_COMPILE) operator/requirements.in -o operator/requirements.txt
+	$(UV_COMPILE) -c operator/requirements.txt operator/requirements-cli.in -o operator/requirements-cli.txt
 	$(UV_COMPILE) tests/bench/requirements.in -o tests/bench/requirements.txt
+	$(UV_COMPILE) docs/requirements.in -o docs/requirements.txt
 	echo hatchling==1.27.0 | $(UV_COMPILE) - -o operator/requirements-build.txt
 	$(UV_COMPILE) tests/requirements.in -o tests/requirements.txt
 
@@ -70,6 +72,10 @@ lab-boot: root venv ## switch a host on again: make lab-boot HOST=redis_master01
 image: machine venv ## build the container image with buildah
 	@$(RUN) lab.image
 
+.PHONY: sbom
+sbom: venv ## what Python packages the image has, as CycloneDX: dist/sbom.cdx.json
+	@$(RUN) lab.sbom dist/sbom.cdx.json
+
 # ---- checks ----------------------------------------------------------------------------------------------------------
 PYTEST := $(RUN) pytest -p no:cacheprovider
 
@@ -85,9 +91,20 @@ lint: venv ## ruff, mypy, import contracts, shellcheck
 	$(VENV)/bin/shellcheck tests/lab/*.sh .ci/run
 	$(SHELLCHECK_PARTS) operator/redis_sentinel_operator/*/*.sh
 
+# A process for each half: workers of one process would each collect, and at first compile, all of it.
+HALF := tests/unit/judge tests/unit/operations tests/unit/plan
+
 .PHONY: test-unit
-test-unit: venv ## the pure rooms: no root, no network beyond loopback, under 30 s; an eighth of the random examples
-	QUICK=1 $(PYTEST) -n 3 $(or $(ONLY),tests/unit)
+test-unit: venv ## what needs no server: no root, under 30 s; an eighth of the random examples (real sshd: ONLY=tests/unit/connect)
+ifdef ONLY
+	QUICK=1 $(PYTEST) $(ONLY)
+else
+	@echo "two halves of the unit tests, side by side; the other one is shown when this one is through"
+	@half=$$(mktemp); trap 'rm -f "$$half"' EXIT; status=0; \
+	QUICK=1 $(PYTEST) $(HALF) > "$$half" 2>&1 & other=$$!; \
+	QUICK=1 $(PYTEST) tests/unit $(patsubst %,--ignore=%,$(HALF) tests/unit/connect) || status=$$?; \
+	wait $$other || status=$$?; cat "$$half"; exit $$status
+endif
 
 # Three workers on two cores: tests mostly wait for sentinels. WORKERS=0 runs one after the other, for a debugger.
 WORKERS ?= 3
@@ -102,13 +119,27 @@ test: machine venv lint artefacts ## everything CI runs; a part of it with ONLY=
 
 # What the bench measures against, and the play that a test runs, live in an environment of their own: its paramiko is another one.
 BENCH_VENV := $(CACHE)/bench-venv-$(shell sha256sum tests/bench/requirements.txt | cut -c1-16)
+DOCS_VENV := $(CACHE)/docs-venv-$(shell sha256sum docs/requirements.txt | cut -c1-16)
+
+# An environment of its own in the directory of the target, with the packages of the file that follows.
+INSTALL = rm -rf $(@D) && mkdir -p $(CACHE) && /usr/bin/python3 -m venv $(@D) && \
+  $(@D)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r
 
 $(BENCH_VENV)/.ready:
-	@echo "bench: installing Ansible and pyinfra into $(BENCH_VENV)"
-	rm -rf $(BENCH_VENV) && mkdir -p $(CACHE)
-	/usr/bin/python3 -m venv $(BENCH_VENV)
-	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
+	@echo "bench: installing Ansible and pyinfra into $(@D)"
+	$(INSTALL) tests/bench/requirements.txt
 	touch $@
+
+$(DOCS_VENV)/.ready:
+	@echo "docs: installing MkDocs into $(@D)"
+	@$(INSTALL) docs/requirements.txt
+	@touch $@
+
+SITE ?= dist/site
+
+.PHONY: docs  # not --quiet: what is not shown does not count for --strict
+docs: $(DOCS_VENV)/.ready ## the pages of docs/ as a site in dist/site (SITE=...): whatever is wrong in them ends it (no root)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --clean --site-dir $(abspath $(SITE))
 
 .PHONY: test-long
 test-long: machine venv artefacts $(BENCH_VENV)/.ready ## the matrices; resumable by ONLY="tests/e2e/... -k ..."
@@ -119,5 +150,7 @@ bench: machine venv artefacts $(BENCH_VENV)/.ready ## how fast it is, against a 
 	@$(RUN) bench $(BENCH_VENV) $(ONLY)
 
 .PHONY: generate
-generate: venv ## the CRD from the models
+generate: venv ## the CRD from the models, deploy/ from its chart (builds helm the first time), what docs/ takes from the product
 	$(PYTHON) -m redis_sentinel_operator.api.crd
+	$(PYTHON) -m lab.helm
+	$(PYTHON) -m handbook

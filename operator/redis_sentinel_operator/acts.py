@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from redis_sentinel_operator.api.annotations import ACT, MAX_AGE
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.report import Outcome
 from redis_sentinel_operator.operations.procedures import ACTS
 
-ANNOTATION = "redis-sentinel-operator.io/act"
+ANNOTATION = ACT
 FORGET = "forget-host"
 VERBS = ("adopt-claim", FORGET, *ACTS)
-MAX_AGE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,12 @@ class Act:
 
 
 def read_act(body: Mapping[str, Any], answered: frozenset[str], now: datetime) -> Act | None:
-    """Return the act of the annotation unless status.acts answers it already (`answered` holds their times)."""
+    """Return the act of the annotation unless it is answered already: `answered` holds the times of those that are.
+
+    Also in what is stored: where two operators match the resource the other one may have done it.
+    """
     metadata = body["metadata"]
+    answered |= _stored(body.get("status") or {})
     text = (metadata.get("annotations") or {}).get(ANNOTATION)
     if not text:
         return None
@@ -62,6 +66,11 @@ def answer(board: Board, desired: Desired, act: Act, outcome: Outcome) -> None:
 
 def _unanswered(act: Act, answered: frozenset[str]) -> Act | None:
     return None if act.at in answered else act
+
+
+def _stored(status: Mapping[str, Any]) -> frozenset[str]:
+    told = (each for act in status.get("acts") or () for each in (act.get("at"), act.get("arg")))
+    return frozenset(each for each in told if each)
 
 
 def _shape(text: str) -> str:

@@ -21,8 +21,8 @@ from redis_sentinel_operator.board_members import begun, left, members, recorded
 from redis_sentinel_operator.board_unread import Unread
 from redis_sentinel_operator.board_writer import NO_HURRY, LatestWriter, patience_for
 from redis_sentinel_operator.judge.conditions import Inputs, conditions, overall
-from redis_sentinel_operator.judge.lag import Lag, lags
 from redis_sentinel_operator.judge.master import Sentinels
+from redis_sentinel_operator.judge.measured import Measured, measured
 from redis_sentinel_operator.judge.messages import ENDPOINTS
 from redis_sentinel_operator.model.desired import ClusterRef, Desired
 from redis_sentinel_operator.model.event import SentinelEvent
@@ -69,7 +69,7 @@ class Board:
         self._report: Report | None = None
         self._unread = Unread()
         self._reported: Desired | None = None  # what the report is about: a later declaration is not true yet
-        self._deleting = False
+        self._deleting: str | None = None
         self._operation = stored(self._status.operation)
         self._read_at = float("-inf")
         self._answered: set[str] = set()
@@ -140,12 +140,9 @@ class Board:
         return self._down.seconds
 
     @property
-    def lags(self) -> Mapping[str, Lag]:
-        """How far each replica in touch with the master is behind; it moves by itself, so status does not have it."""
-        report, desired = self._report, self._reported
-        if report is None or report.facts is None or report.verdict is None or desired is None:
-            return {}
-        return lags(desired, report.facts, report.verdict.master)
+    def measured(self) -> Measured | None:
+        """What the last pass read for the metrics alone; None before the first."""
+        return measured(self._reported, self._report)
 
     @property
     def last_for(self) -> float:
@@ -262,10 +259,13 @@ class Board:
         self._store()
 
     def begin_bootstrap(self, bootstrap_id: str, master: str) -> None:
-        """Note that a bootstrap begins; to be flushed before the first thing is done."""
-        started = second(self._now())
-        self._update(bootstrap=Bootstrap(id=bootstrap_id, master=master, started_at=started))
+        """Note that a bootstrap begins; to be flushed before the first thing is done: by then it may be another's."""
+        self._update(bootstrap=Bootstrap(id=bootstrap_id, master=master, started_at=second(self._now())))
         self._refresh()
+
+    def begun_by_another(self, stored: Mapping[str, Any]) -> None:
+        """Take over the bootstrap of a stored status: another operator had begun it before."""
+        self._update(bootstrap=Status.from_document(stored).bootstrap)
 
     def complete_bootstrap(self) -> None:
         """Note that the bootstrap is done."""
@@ -289,9 +289,9 @@ class Board:
         self._update(operation=shown(operation), failovers=self.failovers.entries())
         self._store()
 
-    def deleting(self) -> None:
-        """Note that the resource is being deleted."""
-        self._deleting = True
+    def deleting(self, detail: str = "") -> None:
+        """Note that the resource is being deleted, and what goes on."""
+        self._deleting = detail
         self._refresh()
 
     def _update(self, **fields: object) -> None:
@@ -303,7 +303,7 @@ class Board:
 
     def _refresh(self, patience: float = 0.0) -> None:
         """Make phase, message and conditions anew from all that is known, and store."""
-        if self._report is None and self._status.phase is not None and not self._deleting:
+        if self._report is None and self._status.phase is not None and self._deleting is None:
             self._only_master_condition()
         else:
             inputs = self.known()
@@ -357,7 +357,7 @@ class Board:
 
     def _observes(self, report: Report) -> bool:
         """Whether the generation is true on the hosts, or was stopped on purpose with the reason said."""
-        if report.refusal is not None:
+        if report.refusal is not None or overall(self.known()).stalled:
             return True
         if report.verdict is None:
             return False

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from redis_sentinel_operator.api.status import Act, ActResult
 from redis_sentinel_operator.api.status import Operation as Shown
+from redis_sentinel_operator.model.event import Cause
 from redis_sentinel_operator.model.operation import Operation
-from redis_sentinel_operator.times import moment, second
+from redis_sentinel_operator.times import moment, second, seconds
 
 _MOST = 10
 # Steps of a procedure in which a failover is its own.
 _SWITCHING = ("ask", "demote", "watch", "rejoin", "last", "halt", "edit", "name", "agree")
-_CAUSES = {"drill": "Drill", "recover": "Recover"}  # what such a failover comes from, where it is not `Ours`
+_CAUSES: Mapping[str, Cause] = {
+    "drill": "Drill",
+    "recover": "Recover",
+}  # what such a failover comes from, where it is not `Ours`
 
 
 def with_answer(
@@ -34,6 +38,29 @@ def with_answer(
     )
     replaced = tuple(answer if time and (each.verb, each.at) == (answer.verb, at) else each for each in acts)
     return replaced if answer in replaced else (*replaced, answer)[-_MOST:]
+
+
+def keep(document: Mapping[str, Any], stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a status with what the stored one has of another operator, where two match a resource.
+
+    That is the bootstrap that it began before ours, and the answers to acts that this one lacks or has as `Running`
+    only; of more than are kept the latest stay. Where one operator writes there is none of it: it has one bootstrap,
+    and takes no answer back.
+    """
+    before = stored.get("bootstrap")
+    if before is not None and before["id"] != (document.get("bootstrap") or {}).get("id"):
+        document = {**document, "bootstrap": before}
+    ours = {_key(each): each for each in document.get("acts") or ()}
+    theirs = {_key(each): each for each in stored.get("acts") or ()}
+    ended = {key: each for key, each in theirs.items() if key in ours and ours[key]["result"] == "Running"}
+    lacking = [each for key, each in theirs.items() if key not in ours]
+    acts = sorted([*lacking, *(ours | ended).values()], key=lambda each: seconds(each.get("at")))[-_MOST:]
+    is_ours = ours | ended == ours and all(_key(each) in ours for each in acts)
+    return document if is_ours else {**document, "acts": acts}
+
+
+def _key(act: Mapping[str, Any]) -> tuple[object, ...]:
+    return act["verb"], act.get("at"), act.get("arg")
 
 
 def stored(found: Shown | None) -> Operation | None:
@@ -80,8 +107,8 @@ def shown(operation: Operation | None) -> Shown | None:
     )
 
 
-def own_failover(operation: Operation | None) -> tuple[str, str]:
+def own_failover(operation: Operation | None) -> tuple[str, Cause]:
     """Return the address of the master whose failover would be the procedure's own, "" for none, and its cause."""
     if operation is None or not (operation.step in _SWITCHING or operation.result == "Done"):
-        return "", ""
+        return "", "Unknown"
     return operation.old, _CAUSES.get(operation.type, "Ours")

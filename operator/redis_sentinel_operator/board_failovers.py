@@ -13,7 +13,7 @@ from redis_sentinel_operator.follow.history import History, found, named, publis
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.judge.promotable import why_none
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.event import Failover, SentinelEvent
+from redis_sentinel_operator.model.event import Cause, Failover, SentinelEvent
 from redis_sentinel_operator.model.verdict import Confirmed, Mastership
 from redis_sentinel_operator.times import moment, precise, second, seconds
 
@@ -35,7 +35,10 @@ class Failovers:
         self._seen: tuple[float, Sentinels] = (float("-inf"), {})  # what the sentinels answered, and when (monotonic)
         self._switched_at = float("inf")  # time.monotonic() when the present master was first seen as it
         self._heard_at = float("-inf")  # time.monotonic() of the last message that said something
-        self._asked = ("", "")  # the host whose failover is the operator's own, and the cause that it gets
+        self._asked: tuple[str, Cause] = (
+            "",
+            "Unknown",
+        )  # the host whose failover is the operator's own, and the cause that it gets
 
     def entries(self) -> tuple[FailoverEntry, ...]:
         """Return the record as status has it."""
@@ -93,7 +96,7 @@ class Failovers:
         self._published_at = precise(now) if old else ""
         self._history = published(before, master, precise(now))
         if old is not None and self._history is before:  # an operator that ends now would never tell of it
-            cause = "Failure" if old.withdrawn_since else "Unknown"
+            cause: Cause = "Failure" if old.withdrawn_since else "Unknown"
             begun = Failover(old.host, "", cause, precise(now))
             self._history = self._ours(published(found(before, master, begun), master, precise(now)))
         if self._why and self._history != before and not self._history[-1].message:
@@ -104,7 +107,7 @@ class Failovers:
         told = entry and (moment(entry.promoted) or moment(entry.switched))
         return told or now
 
-    def asked_for(self, old: str, cause: str, desired: Desired | None) -> None:
+    def asked_for(self, old: str, cause: Cause, desired: Desired | None) -> None:
         """Note the address of the master that a procedure has replaced, "" when it has ended, and the cause of that."""
         found = desired.host_at(old) if desired is not None else None
         self._asked = (found.name if found else old, cause)

@@ -13,6 +13,7 @@ from redis_sentinel_operator.api.status import (
     HostSsh,
     HostState,
     HostStatus,
+    Link,
     PlanImpact,
     PlanItem,
     Role,
@@ -33,7 +34,7 @@ from redis_sentinel_operator.model.fact import (
     SentinelFacts,
     Unknown,
 )
-from redis_sentinel_operator.model.step import ConfigDrift, Plan
+from redis_sentinel_operator.model.step import ConfigDrift, Foreseen, Plan, Step
 from redis_sentinel_operator.model.verdict import Confirmed, Mastership
 
 Drift = Mapping[str, tuple[ConfigDrift, ...]]
@@ -88,12 +89,14 @@ def hosts(
     sentinel is followed.
     """
     old = {host.address: host for host in before}
+    linked = linked_replicas(desired, facts, master)
     addresses = {host.address for host in desired.hosts}
     declared = [
         HostStatus(
             **_kept(host, facts.hosts.get(host.name), old.get(host.address)),
             **_declared(host),
             **_seen(host, facts.hosts.get(host.name), old.get(host.address)),
+            link=_link(host, master, linked),
             followed=_followed(host, heard.get(host.name)),
             config=_config(drift.get(host.name, ())),
             message=_message(desired, host, facts, master, newer=newer.get(host.name, ""), heard=heard.get(host.name)),
@@ -178,6 +181,12 @@ def _sentinel_id(read: HostFacts | None, old: HostStatus | None) -> str | None:
     return seen or (old.sentinel_id if old else None)
 
 
+def _link(host: DesiredHost, master: Mastership, linked: frozenset[str]) -> Link | None:
+    if not host.redis or not isinstance(master, Confirmed) or master.host == host.name:
+        return None
+    return "Up" if host.name in linked else "Down"
+
+
 def _followed(host: DesiredHost, heard: Fact[str] | None) -> bool | None:
     return isinstance(heard, Known) if host.sentinel and heard is not None else None
 
@@ -216,6 +225,8 @@ def _message(
         name = newer.partition(" ")[0]
         troubles.append(
             f"{newer} can be had: `yum --disableexcludes=main update {name}` restarts redis, so replicas first"
+            if host.package.manage == "CheckOnly"
+            else f"{newer} can be had: as package.version it is brought about, the replicas first"
         )
     return "; ".join(filter(None, troubles)) or None
 
@@ -246,7 +257,8 @@ def _leftover(path: str) -> str:
 
 def plan_items(plan: Plan) -> tuple[PlanItem, ...]:
     """Return what a plan would do as status has it."""
+    items: tuple[Step | Foreseen, ...] = (*plan.steps, *plan.foreseen)
     return tuple(
-        PlanItem(host=step.host, what=step.what, why=step.why, impact=cast(PlanImpact, step.impact.name.capitalize()))
-        for step in plan.steps
+        PlanItem(host=each.host, what=each.what, why=each.why, impact=cast(PlanImpact, each.impact.name.capitalize()))
+        for each in items
     )

@@ -5,12 +5,35 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final, TypeAlias
 
-from redis_sentinel_operator.model.fact import ClusterFacts, Unknown
+from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Unknown
 from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.verdict import Confirmed, Mastership, Uncertain
 
-_MOMENT: Final = 3.0  # seconds: with the two for which a host is waited for, five, as for a sentinel that is silent
+MOMENT: Final = 3.0  # seconds: with the two for which a host is waited for, five, as for a sentinel that is silent
 _Part: TypeAlias = tuple[str, str]  # a host's name, and which of its facts could not be read
+
+
+class Patience:
+    """Until when an act waits that would be refused while a host could not be read."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def has(self, at: str, desired: Desired, facts: ClusterFacts) -> bool:
+        """Whether the act of time `at` is not to be refused by this reading: the next one may have what it lacks.
+
+        Hosts that are left alone on purpose are nobody's to wait for, and each act has one moment.
+        """
+        read = (facts.hosts.get(host.name) for host in desired.staying if not host.aside)
+        if all(host is not None and not _is_silent(host) for host in read):
+            return False
+        since = self._since.setdefault(at, facts.at)
+        return facts.at - since < MOMENT
+
+
+def _is_silent(host: HostFacts) -> bool:
+    return any(isinstance(fact, Unknown) for fact in (host.os, host.redis, host.sentinel))
 
 
 class Unread:
@@ -33,7 +56,7 @@ class Unread:
             self._master_since = None
             return found
         self._master_since = at if self._master_since is None else self._master_since
-        return told if at - self._master_since < _MOMENT else found
+        return told if at - self._master_since < MOMENT else found
 
     def is_no_news(self, told: Report | None, report: Report) -> bool:
         """Whether a report differs from the one that is told at most by what could not be read for a moment.
@@ -47,7 +70,7 @@ class Unread:
         now = report.facts.at
         missed = {name for name, _ in _unread(report.facts) - _unread(told.facts)}
         self._since = {name: self._since.get(name, now) for name in missed}
-        if any(now - since < _MOMENT for since in self._since.values()):
+        if any(now - since < MOMENT for since in self._since.values()):
             return True
         self._since = {}
         return False

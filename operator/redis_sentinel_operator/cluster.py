@@ -9,40 +9,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from redis_sentinel_operator import planning
 from redis_sentinel_operator.acts import FORGET, Act, answer, read_act
-from redis_sentinel_operator.apply.executor import Guard, execute
+from redis_sentinel_operator.apply.executor import Guard
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_acts import keep
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.connect.bastion import Bastions
-from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.connect.link import HostLink, keep_links
 from redis_sentinel_operator.declared import Declared, read_declared
+from redis_sentinel_operator.departing import Departing, Way
 from redis_sentinel_operator.errors import ApiUnavailable, ObjectReplaced, OperatorError
-from redis_sentinel_operator.kube.client import KubeClient
-from redis_sentinel_operator.kube.lease import Lease
+from redis_sentinel_operator.judge.news import News
 from redis_sentinel_operator.kube.status import StatusWriter
 from redis_sentinel_operator.listening import Listening
-from redis_sentinel_operator.metrics import Metrics
 from redis_sentinel_operator.model.desired import ClusterRef, Desired
 from redis_sentinel_operator.model.report import Outcome, Report
-from redis_sentinel_operator.model.step import Plan, ReleaseClaim, Step
-from redis_sentinel_operator.observe.gather import gather
+from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.observe.late import Late
-from redis_sentinel_operator.operating import way_back
 from redis_sentinel_operator.operations.move import Wish
 from redis_sentinel_operator.operations.procedures import ACTS
+from redis_sentinel_operator.pace import Pace
 from redis_sentinel_operator.publishing import Publishing
 from redis_sentinel_operator.reconcile import Pass, WasRead, nothing, reconcile
 from redis_sentinel_operator.returning import Returning
 from redis_sentinel_operator.rounds import Rounds
-from redis_sentinel_operator.settings import Settings
+from redis_sentinel_operator.services import Services
 from redis_sentinel_operator.surveys import Surveys
 from redis_sentinel_operator.switches import Switches
 from redis_sentinel_operator.updates import ask_now_and_then
@@ -50,25 +48,7 @@ from redis_sentinel_operator.updates import ask_now_and_then
 log = logging.getLogger(__name__)
 
 _LOOK = 0.25  # seconds between two looks at whether the cluster's time has ended
-_WAY_BACK = 5.0  # seconds that a deletion waits at most for what a procedure has to put back
 _PUBLISH = 0.25  # seconds that a pass waits at most for a switch to be published
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all clusters of the process share. `identity` is the uid of kube-system.
-
-    `first_readings` are the places for clusters that no host is connected of: where hundreds are connected to at once,
-    as after a start, each takes so long that all miss their deadlines, and again the next time.
-    """
-
-    kube: KubeClient
-    lease: Lease
-    settings: Settings
-    pool: ThreadPoolExecutor
-    metrics: Metrics
-    identity: str
-    first_readings: asyncio.Semaphore
 
 
 class Cluster:
@@ -78,7 +58,7 @@ class Cluster:
         self.ref = ref
         self._services = services
         self._settings = services.settings
-        self._writer = StatusWriter(services.kube, ref)
+        self._writer = StatusWriter(services.kube, ref, keep)
         self._woken = asyncio.Event()
         self._why = "start"
         self._declared = Declared(None, None, None)
@@ -93,12 +73,14 @@ class Cluster:
         self._switches: Switches | None = None
         self._surveys = Surveys(services.settings)
         self._rounds = Rounds(services.settings, self._wake)
+        self._patience = Patience()
         self._retry = False
         self._ending = False
+        self._deleted = ""
+        self._planned: planning.Planned | None = None
         self._changed = False
-        self._failures = 0
-        self._sentence = ""
-        self._unchanged = 0
+        self._outlived = False
+        self._pace = Pace(services.settings)
 
     def wake(self, why: str, *, changed: bool = False) -> None:
         """Ask for a pass now; `changed`: the resource itself was, so that a pass under way begins nothing more."""
@@ -115,50 +97,61 @@ class Cluster:
         self._why = why
         self._woken.set()
 
-    async def run(self, ended: Callable[[], bool], deleted: Callable[[], bool]) -> None:
-        """Run passes until `ended()`; returns as well when the object is gone or replaced.
+    async def run(self, stopped: Callable[[], bool], deleted: Callable[[], bool]) -> News | None:
+        """Run passes until `stopped()` or `deleted()`; returns as well when the object is gone or replaced.
 
-        `deleted()` tells whether it ended because the object is being deleted: then the hosts are left properly.
+        Where the object is being deleted the hosts are left properly, unless `stopped()` comes in between; what is to
+        be told of that is returned, None for nothing.
         """
         try:
-            body = await self._first_reading(ended)
+            body = await self._first_reading(stopped)
             if body is None:
-                return
+                return None
             self._board = Board(self.ref, body.get("status") or {}, self._store, lambda: datetime.now(UTC))
             self._listening = Listening(self._board, self._settings, self.wake)
             self._switches = Switches(self._board, self._services.metrics)
             stored = partial(self._switches.stored, "endpoint")
             self._publishing = Publishing(self._board, self._services.kube, self._services.lease.fresh, stored)
-            await self._live(ended, deleted, self._board, self._publishing)
-            if deleted():
-                await self._depart()
+            return await self._live(stopped, deleted, self._board, self._publishing)
         finally:
             self._ending = True
             await self._close()
 
     async def _live(
-        self, ended: Callable[[], bool], deleted: Callable[[], bool], board: Board, publishing: Publishing
-    ) -> None:
-        """Run the loop and what writes until one of them ends or `ended()`; a pass in the middle is given up then.
+        self, stopped: Callable[[], bool], deleted: Callable[[], bool], board: Board, publishing: Publishing
+    ) -> News | None:
+        """Run the loop and what writes until one of them ends or they are to; a pass in the middle is given up then.
 
-        A deletion must not wait for hosts that do not answer, and a pass may end between any two commands anyway.
+        A deletion must not wait for hosts that do not answer, and a pass may end between any two commands anyway. Who
+        is master is followed and told until the hosts are left.
         """
-        tasks = {
-            asyncio.create_task(self._loop(), name=f"loop of {self.ref}"),
+        told = None
+        loop = asyncio.create_task(self._loop(), name=f"loop of {self.ref}")
+        tasks: set[asyncio.Task[Any]] = {
+            loop,
             asyncio.create_task(board.run(), name=f"board of {self.ref}"),
             asyncio.create_task(publishing.run(), name=f"publishing of {self.ref}"),
-            asyncio.create_task(ask_now_and_then(board, self._reached, self._settings), name=f"updates of {self.ref}"),
             asyncio.create_task(self._surveys.run(self._reached, self.wake), name=f"surveys of {self.ref}"),
         }
+        if self._planned is None:
+            asking = ask_now_and_then(board, self._reached, self._settings)
+            tasks.add(asyncio.create_task(asking, name=f"updates of {self.ref}"))
         try:
-            while not ended():
+            while not stopped() and not deleted():
                 done, _ = await asyncio.wait(tasks, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     break
-            if deleted():
+            if deleted() and self._planned is None:  # what only plans has nothing to leave, nor to give up
                 board.deleting()
-                with contextlib.suppress(TimeoutError, ObjectReplaced):
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(board.flush(), timeout=_LOOK)
+                loop.cancel()
+                await asyncio.wait({loop}, timeout=1.0)
+                departing = asyncio.create_task(self._depart(board), name=f"departure of {self.ref}")
+                tasks.add(departing)
+                while not departing.done() and not stopped():
+                    await asyncio.wait({departing}, timeout=_LOOK)
+                told = departing.result() if departing.done() else None
         finally:
             for task in tasks:
                 task.cancel()
@@ -167,32 +160,26 @@ class Cluster:
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.result()
+        return told
 
     def _reached(self) -> tuple[Desired | None, Mapping[str, HostLink]]:
         return self._declared.desired, self._links
 
-    async def _depart(self) -> None:
-        """Leave the hosts as they are and give up the claim where a connection is open (deletionPolicy Retain)."""
-        desired = self._declared.desired
-        if desired is None or desired.management == "Observe" or not self._services.lease.fresh():
-            return
-        guard, settings = self._guard(), self._settings
-        if self._board is not None and self._board.operation is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_WAY_BACK):
-                    await way_back(
-                        desired,
-                        lambda: gather(desired, self._links, settings, self._late),
-                        lambda step: execute(step, self._links, desired, guard, settings),
-                    )
-        why = "the resource was deleted"
-        releases = [
-            execute(Step(name, "give up the claim", why, ReleaseClaim(), 0), self._links, desired, guard, settings)
-            for name, link in self._links.items()
-            if link.connected
-        ]
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), timeout=1.0)
+    async def _depart(self, board: Board) -> News | None:
+        """Leave the hosts, as the resource is deleted; return what is to be told of it."""
+        self._deleted = "the resource is being deleted"
+        way = Way(board, self._declare, self._pass_of, self._one_pass, self._services.lease.fresh)
+        return await Departing(way, self._settings.departure_timeout).run()
+
+    async def _declare(self) -> Declared | None:
+        """Read the resource and its Secrets anew, and keep links to what they name; None when it is gone."""
+        body = await self._body()
+        if body is None:
+            return None
+        self._declared = await read_declared(self._services.kube, body, self._declared)
+        if self._declared.desired is not None and self._declared.credentials is not None:
+            self._connect(self._declared.desired)
+        return self._declared
 
     async def _first_reading(self, ended: Callable[[], bool]) -> Mapping[str, Any] | None:
         while not ended():
@@ -205,13 +192,18 @@ class Cluster:
 
     async def _store(self, status: Mapping[str, Any]) -> None:
         await self._writer.write(status)
+        if self._board and self._writer.stored.get("bootstrap") != status.get("bootstrap"):
+            self._board.begun_by_another(self._writer.stored)
         if self._switches and status.get("master"):
             self._switches.stored("status", status["master"]["address"])
 
     async def _body(self) -> Mapping[str, Any] | None:
-        """Return the object as it is now, None when it is gone or another has its name."""
+        """Return the object as it is now, None when it is gone, another has its name, or it is another operator's."""
         body = await self._services.kube.get_cluster(self.ref.namespace, self.ref.name)
-        return body if body is not None and body["metadata"]["uid"] == self.ref.uid else None
+        if body is None or not self._services.scope.has(body, self.ref.uid):
+            return None
+        self._planned = planning.planned(body, self._services.identity)
+        return await planning.as_its_cluster(self._services.kube, body)
 
     async def _loop(self) -> None:
         while True:
@@ -228,11 +220,12 @@ class Cluster:
             outcome = await self._one_pass()
             if outcome is None:
                 return
-            self._services.metrics.passed(str(self.ref), time.monotonic() - started)
-            self._services.metrics.lags(str(self.ref), self._board.lags if self._board else {})
+            measured = self._board.measured if self._board else None
+            self._services.metrics.passed(str(self.ref), time.monotonic() - started, measured)
             if self._publishing:
                 self._publishing.recheck()
-            log.info("%s: %s", self.ref, outcome.sentence, extra={"woken_by": self._why})
+            level = logging.INFO if self._pace.is_news(outcome) else logging.DEBUG  # the rest is a heartbeat
+            log.log(level, "%s: %s", self.ref, outcome.sentence, extra={"woken_by": self._why})
             await self._rest(outcome)
 
     async def _publish_first(self) -> None:
@@ -260,10 +253,12 @@ class Cluster:
             log.exception("%s: a pass failed for a reason that is a mistake of the operator", self.ref)
             outcome = Outcome("the pass failed by a mistake of the operator; its log has the details", -1.0)
         else:
-            self._failures = self._failures + 1 if outcome is not None and outcome.requeue_after < 0 else 0
+            failed = outcome is not None and outcome.requeue_after < 0
+            self._pace.failures = self._pace.failures + 1 if failed else 0
             return outcome
-        self._failures += 1
-        if self._board and self._failures > 1:  # once is in the log: the API server may have been busy for a moment
+        self._pace.failures += 1
+        # once is in the log: the API server may have been busy for a moment
+        if self._board and self._pace.failures > 1:
             self._board.failed(outcome.sentence)
         return outcome
 
@@ -275,8 +270,10 @@ class Cluster:
             body = await self._body()
             if body is None:
                 return None
+            if self._planned is not None and not self._planned.seconds and self._services.lease.fresh():
+                return await planning.delete(self._services.kube, self.ref)
             self._declared = await read_declared(self._services.kube, body, self._declared)
-            act = read_act(body, board.answered, datetime.now(UTC))
+            act = None if self._deleted or self._planned else read_act(body, board.answered, datetime.now(UTC))
         except ApiUnavailable as error:
             log.warning("%s: %s; following goes on with what was declared before", self.ref, error)
         desired, refusal = self._declared.desired, self._declared.refusal
@@ -295,28 +292,8 @@ class Cluster:
     async def _pass(
         self, board: Board, listening: Listening, desired: Desired, act: Act | None, was_read: WasRead = nothing
     ) -> Outcome:
-        adopt = act is not None and not act.refused and act.verb == "adopt-claim"
-        asked = Wish(act.verb, act.arg, act.at) if act and not act.refused else None
         before = board.last_master
-        outcome = await reconcile(
-            Pass(
-                desired=desired,
-                links=self._links,
-                board=board,
-                guard=self._guard(),
-                settings=self._settings,
-                since_switch=time.monotonic() - listening.switched_at,
-                late=self._late,
-                rounds=self._rounds,
-                interrupted=self._interrupted,
-                refusal=self._declared.refusal,
-                adopt_claim=adopt,
-                wish=asked if asked and asked.verb in ACTS else None,
-                forget=asked if asked and asked.verb == FORGET else None,
-                surveys=self._surveys.facts,
-                was_read=was_read,
-            )
-        )
+        outcome = await reconcile(self._pass_of(desired, act, was_read))
         self._surveys.passed(desired, changed=outcome.changed)
         after = board.last_master
         if after is not None and before is not None and before.address != after.address:
@@ -325,6 +302,44 @@ class Cluster:
         if act is not None:
             answer(board, desired, act, outcome)
         return outcome
+
+    def _pass_of(self, desired: Desired, act: Act | None = None, was_read: WasRead = nothing) -> Pass:
+        """Return what a pass works with now."""
+        assert self._board is not None and self._listening is not None  # noqa: S101 - set before the loop begins
+        asked = Wish(act.verb, act.arg, act.at) if act and not act.refused else None
+        return Pass(
+            desired=desired,
+            links=self._links,
+            board=self._board,
+            guard=self._guard(),
+            settings=self._settings,
+            since_switch=time.monotonic() - self._listening.switched_at,
+            late=self._late,
+            rounds=self._rounds,
+            patience=self._patience,
+            interrupted=self._interrupted,
+            refusal=self._declared.refusal,
+            adopt_claim=asked is not None and asked.verb == "adopt-claim",
+            wish=asked if asked and asked.verb in ACTS else None,
+            forget=asked if asked and asked.verb == FORGET else None,
+            surveys=self._surveys.facts,
+            was_read=was_read,
+            deleted=self._deleted,
+            outlive=self._outlive,
+            plans_as=self._planned.owner if self._planned else "",
+        )
+
+    async def _outlive(self, epoch: int) -> int:
+        """Return the epoch to work under where hosts remember `epoch`, a later one: of who had this resource before.
+
+        Once in the life of a cluster. Who comes later still takes it away from this operator, and keeps it.
+        """
+        if self._outlived:
+            return self._services.lease.epoch
+        ours = await self._services.outlive(epoch)
+        self._outlived = True
+        log.info("%s: its hosts were looked after by another operator until now, epoch %d", self.ref, epoch)
+        return ours
 
     def _guard(self) -> Guard:
         owner = f"{self._services.identity}/{self.ref.namespace}/{self.ref.name}"
@@ -346,14 +361,8 @@ class Cluster:
         """Keep one link a host; a host whose access or whose Secret changed gets a new one."""
         credentials = self._declared.credentials
         assert credentials is not None  # noqa: S101 - the caller has checked
-        wanted = {host.name: host for host in desired.hosts}
-        for name, link in list(self._links.items()):
-            host = wanted.get(name)
-            if host is None or not link.serves(host, credentials):
-                asyncio.get_running_loop().create_task(self._links.pop(name).close())
-        for name, host in wanted.items():
-            if name not in self._links:
-                self._links[name] = HostLink(host, credentials, self._services.pool, self._settings, self._bastions)
+        how = (credentials, self._services.pool, self._settings, self._bastions)
+        keep_links(self._links, desired.hosts, credentials, lambda host: HostLink(host, *how))
         needed = {(host.ssh.bastion, credentials) for host in desired.hosts if host.ssh.bastion is not None}
         self._bastions.keep(needed)
 
@@ -370,18 +379,12 @@ class Cluster:
     async def _rest(self, outcome: Outcome) -> None:
         """Wait until the next pass is due or somebody wakes us."""
         try:
-            async with asyncio.timeout(self._delay(outcome)):
+            async with asyncio.timeout(self._due(outcome)):
                 await self._woken.wait()
         except TimeoutError:
             self._why = "its time had come"
 
-    def _delay(self, outcome: Outcome) -> float:
-        if outcome.requeue_after < 0:
-            backoff = self._settings.backoff_min * 2 ** min(self._failures - 1, 10)
-            return float(min(backoff, self._settings.backoff_max))
-        # What does not change is looked at less and less often: a host may be away for a week.
-        self._unchanged = self._unchanged + 1 if outcome.sentence == self._sentence else 0
-        self._sentence = outcome.sentence
-        delay = min(outcome.requeue_after * 1.2 ** min(self._unchanged, 50), self._settings.resync)
-        spread = delay * self._settings.resync_jitter
-        return min(outcome.retry_in, delay + random.uniform(-spread, spread))  # noqa: S311 - spreads load, no secret
+    def _due(self, outcome: Outcome) -> float:
+        """Return the seconds until the next pass, or until a resource that only plans is to be gone."""
+        due = self._pace.delay(outcome)
+        return min(due, self._planned.seconds) if self._planned else due

@@ -12,6 +12,7 @@ from redis_sentinel_operator.api.desired import (
     living,
     password_ref,
     refuse_members,
+    refuse_planned,
     refuse_unsupported,
     resolve,
     ssh_secret_name,
@@ -58,6 +59,7 @@ async def read_declared(kube: KubeClient, body: Mapping[str, Any], before: Decla
         seen = desired and replace(desired, generation=int(body["metadata"]["generation"]))
         return Declared(seen, credentials, _refusal(refused))
     try:
+        refuse_planned(body)
         check_config(spec)
         refuse_unsupported(body, spec)
         refuse_members(body, spec)

@@ -10,19 +10,26 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 import kopf
+from kopf._cogs.structs.references import Insights  # a parameter of kopf.operator, which exports no name for it
 
+from redis_sentinel_operator import logs
 from redis_sentinel_operator.acts import ANNOTATION
 from redis_sentinel_operator.api import GROUP, PLURAL, VERSION
-from redis_sentinel_operator.cluster import Cluster, Services
+from redis_sentinel_operator.api.planned import planned_for
+from redis_sentinel_operator.cluster import Cluster
 from redis_sentinel_operator.errors import ObjectReplaced, OperatorError
+from redis_sentinel_operator.judge.news import News
 from redis_sentinel_operator.kube.access import Access
 from redis_sentinel_operator.kube.events import Events
+from redis_sentinel_operator.kube.namespaces import Namespaces
 from redis_sentinel_operator.model.desired import ClusterRef
+from redis_sentinel_operator.services import Services
 from redis_sentinel_operator.settings import Settings
 
 FINALIZER: Final = f"{GROUP}/finalizer"
@@ -41,10 +48,15 @@ class Wakeable(Protocol):
 
 @dataclass(slots=True)
 class Live:
-    """What the handlers of one object share: its cluster while the daemon runs, and what it was last woken for."""
+    """What the handlers of one object share: its cluster while it runs, what it was last woken for, and its end."""
 
     cluster: Wakeable | None = None
     seen: tuple[object, ...] | None = None
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by whoever runs the cluster
+    deleted: asyncio.Event = field(default_factory=asyncio.Event)  # the hosts are to be left
+    left: asyncio.Event = field(default_factory=asyncio.Event)  # they are
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # the API server has it no more, or not for us
+    told: News | None = None  # what is to be told of that
 
 
 class Backoffs:
@@ -61,9 +73,11 @@ class Backoffs:
             seconds = min(seconds * 2, 30.0)
 
 
-def kopf_settings(settings: Settings) -> kopf.OperatorSettings:
+def kopf_settings(settings: Settings, selector: str = "") -> kopf.OperatorSettings:
     """Return kopf's settings, each with the reason why it is not the default."""
     made = kopf.OperatorSettings()
+    if selector:  # the API server selects: kopf would take our finalizer, which is theirs too, off those of others
+        made.watching.label_selectors[GROUP, VERSION, PLURAL] = selector
     made.scanning.disabled = True  # no watching of CRDs and namespaces: fewer rights; main checks what is served
     made.posting.enabled = False  # Events are posted by us, on transitions
     made.peering.standalone = True  # another team's kopf operator must not pause us; the Lease is ours
@@ -103,41 +117,103 @@ def registry(services: Services, events: Events) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=made, id="waker")
     async def waker(body: kopf.Body, memo: kopf.Memo, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         ref = ClusterRef(str(body.metadata.namespace), str(body.metadata.name), str(body.metadata.uid))
-        if type == "DELETED":
+        logs.about(str(ref))
+        if type == "DELETED":  # or another operator's from now on
+            _live(memo).gone.set()
             services.metrics.forget(str(ref))
             events.forget(ref)
             return
-        services.metrics.status(str(ref), body.status)
-        events.status(ref, body.status)
-        wake(_live(memo), body)
+        if not planned_for(body):
+            services.metrics.status(str(ref), body.status)
+            events.status(ref, body.status)
+        if is_ours_to_leave(body):
+            await leave(ref, services, _live(memo), events)
+        else:
+            wake(_live(memo), body)
 
     return made
 
 
-async def live(ref: ClusterRef, services: Services, shared: Live, stopped: kopf.DaemonStopped) -> None:
-    """Run a cluster until kopf stops it; one that fails by a mistake is made anew, as kopf would never do."""
+class Stopped(Protocol):
+    """kopf's word that a daemon is to end."""
 
-    def ended() -> bool:
-        return bool(stopped)
+    def __bool__(self) -> bool:
+        """Whether it is."""
 
-    def deleted() -> bool:
-        return kopf.DaemonStoppingReason.RESOURCE_DELETED in (stopped.reason or kopf.DaemonStoppingReason(0))
+    def wait(self, timeout: float | None = None) -> Awaitable[object]:
+        """Wait for it, at most so many seconds."""
 
-    while not ended():
-        shared.cluster = cluster = Cluster(ref, services)
-        try:
-            await cluster.run(ended, deleted)
-        except ObjectReplaced as error:
-            log.info("%s: %s", ref, error)
-            return
-        except Exception:
-            log.exception("%s: the cluster's loop failed and is begun again", ref)
-        else:
-            if not ended() and await _gone(ref, services):
+
+class NeverStopped:
+    """Of a cluster that no daemon runs: kopf cancels its task."""
+
+    def __bool__(self) -> bool:
+        """Never."""
+        return False
+
+    async def wait(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - kopf's
+        """Wait in vain."""
+        await asyncio.sleep(timeout or 0.0)
+
+
+async def live(ref: ClusterRef, services: Services, shared: Live, stopped: Stopped) -> None:
+    """Run a cluster until kopf stops it or its hosts are left; one that fails by a mistake is made anew.
+
+    kopf would never do that. It tells a daemon of a deletion only when `leave` has returned, and never of an object
+    that is another operator's by its labels: that one keeps our finalizer, which is also the other's.
+    """
+    logs.about(str(ref))
+
+    def over() -> bool:
+        return bool(stopped) or shared.gone.is_set()
+
+    async with shared.alone:
+        while not over() and not shared.left.is_set():
+            shared.cluster = cluster = Cluster(ref, services)
+            try:
+                told = await cluster.run(over, shared.deleted.is_set)
+            except ObjectReplaced as error:
+                log.info("%s: %s", ref, error)
+                shared.left.set()
                 return
-        finally:
-            shared.cluster = None
-        await stopped.wait(_RESTART_SECONDS)
+            except Exception:
+                log.exception("%s: the cluster's loop failed and is begun again", ref)
+            else:
+                if shared.deleted.is_set() and not over():
+                    shared.told = told
+                    shared.left.set()
+                elif not over() and await _gone(ref, services):
+                    return
+            finally:
+                shared.cluster = None
+            if not shared.left.is_set():
+                await stopped.wait(_RESTART_SECONDS)
+
+
+def is_ours_to_leave(body: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, and waits for us."""
+    metadata = body["metadata"]
+    return bool(metadata.get("deletionTimestamp")) and FINALIZER in (metadata.get("finalizers") or ())
+
+
+async def leave(ref: ClusterRef, services: Services, shared: Live, events: Events) -> None:
+    """Leave the hosts of an object that is being deleted; kopf takes our finalizer off once this has returned.
+
+    Whoever runs the cluster does it. After a start of the operator that is nobody, as kopf begins no daemon for what is
+    being deleted. Where this process ends before, this never returns: the next one goes on.
+    """
+    if shared.left.is_set():
+        return
+    shared.deleted.set()
+    try:
+        async with asyncio.timeout(services.settings.departure_timeout + _FORCE_SECONDS * 2):
+            if not shared.alone.locked():
+                await live(ref, services, shared, NeverStopped())
+            await shared.left.wait()
+    except TimeoutError:
+        log.error("%s: the hosts could not be left in time, and are left as they are", ref)
+    if shared.told is not None:
+        events.tell(ref, shared.told)
 
 
 async def _gone(ref: ClusterRef, services: Services) -> bool:
@@ -191,13 +267,32 @@ def connection(access: Access) -> kopf.ConnectionInfo:
 
 async def run(services: Services, events: Events, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Run kopf until `stop`; `ready` is set when it begins to watch."""
-    await kopf.operator(
-        registry=registry(services, events),
-        settings=kopf_settings(services.settings),
-        memo=kopf.Memo(),
-        clusterwide=True,
-        standalone=True,
-        identity=cast(Any, FINALIZER),  # unused without peering; kopf's default needs a passwd line for the uid
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+    names = services.scope.namespaces
+    insights = Insights()
+    namespaces = Namespaces(services.kube, names, services.settings.resync)
+    # begun before kopf, so that it does not take the task for its own at its end
+    keeping = asyncio.create_task(namespaces.keep(partial(_watch, insights)), name="namespaces") if names else None
+    try:
+        await kopf.operator(
+            registry=registry(services, events),
+            settings=kopf_settings(services.settings, services.scope.selector),
+            memo=kopf.Memo(),
+            clusterwide=not names,
+            namespaces=["*"] if names else (),  # as it scans for none, this is none: `keeping` adds and removes them
+            insights=insights,
+            standalone=True,
+            identity=cast(Any, FINALIZER),  # unused without peering; kopf's default needs a passwd line for the uid
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+
+
+async def _watch(insights: Insights, namespaces: set[str]) -> None:
+    """Let kopf watch these namespaces and no others."""
+    async with insights.revised:
+        insights.namespaces.clear()
+        insights.namespaces.update(cast(Any, namespaces))
+        insights.revised.notify_all()

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: a small server that runs beside the operator and answers also when that hangs."""
+"""Probes and metrics: a small server that runs beside the operator and answers also when that hangs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from redis_sentinel_operator.metrics import Metrics
 Problems = Callable[[], Sequence[str]]
 
 
-def application(metrics: Metrics, unhealthy: Problems, unready: Problems) -> web.Application:
-    """Return the app; a probe fails with 503 and the sentences of `unhealthy` or `unready` while there are any."""
+def application(metrics: Metrics, unhealthy: Problems, unready: Problems, absent: Problems) -> web.Application:
+    """Return the app; a probe fails with 503 and the sentences of its function while there are any.
+
+    /readyz is for the one that works; of two replicas one only waits, and is as ready: /readyz/standby (`absent`).
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return _answer(unhealthy())
@@ -21,11 +24,15 @@ def application(metrics: Metrics, unhealthy: Problems, unready: Problems) -> web
     async def readyz(_: web.Request) -> web.Response:
         return _answer(unready())
 
+    async def standby(_: web.Request) -> web.Response:
+        return _answer(absent())
+
     async def render(_: web.Request) -> web.Response:
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", render)])
+    probes = {"/healthz": healthz, "/readyz": readyz, "/readyz/standby": standby, "/metrics": render}
+    app.add_routes([web.get(path, answer) for path, answer in probes.items()])
     return app
 
 

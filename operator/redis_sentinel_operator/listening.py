@@ -104,7 +104,7 @@ class Listening:
             event.sentinel,
             event.channel,
             event.payload,
-            extra={"sentinel": event.sentinel, "channel": event.channel},
+            extra={"host": event.sentinel, "channel": event.channel},
         )
         self._board.event(event, self._desired)
         if disturbs(event):

@@ -1,7 +1,7 @@
 """Logs: one line a record, as JSON or as text, on standard error; and the audit, one line for each change on a host.
 
-Extra fields of a record (`extra={...}`) become keys of the JSON line. Nothing here knows a secret, and
-nobody passes one.
+Extra fields of a record (`extra={...}`) become keys of the JSON line, and the cluster that the task works for is one of
+them. Nothing here knows a secret, and nobody passes one.
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 AUDIT: Final = "redis_sentinel_operator.audit"
 _audit = logging.getLogger(AUDIT)
+_cluster: ContextVar[str] = ContextVar("cluster", default="")
 _OWN_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _KOPF_ATTRIBUTES: Final = frozenset({"k8s_ref", "k8s_skip", "settings"})  # kopf/_core/actions/loggers.py
 # kopf tells each handler call, aiohttp each probe, paramiko each packet: none of it is for a person at night
 _QUIET: Final = {"kopf": logging.WARNING, "aiohttp.access": logging.WARNING, "paramiko": logging.CRITICAL}
 
 
+def about(cluster: str) -> None:
+    """Let each record of this task and of those that it makes from now on bear the cluster, `<namespace>/<name>`."""
+    _cluster.set(cluster)
+
+
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what the caller added to a record; kopf's reference to its object comes as `object`."""
-    extra = {k: v for k, v in vars(record).items() if k not in _OWN_ATTRIBUTES and k not in _KOPF_ATTRIBUTES}
+    """Return the cluster, and what the caller added to a record; kopf's reference to its object comes as `object`."""
+    cluster = _cluster.get()
+    extra: dict[str, Any] = {"cluster": cluster} if cluster else {}
+    extra |= {k: v for k, v in vars(record).items() if k not in _OWN_ATTRIBUTES and k not in _KOPF_ATTRIBUTES}
     reference = getattr(record, "k8s_ref", None)
     if isinstance(reference, Mapping):
         extra["object"] = f"{reference.get('namespace')}/{reference.get('name')}"
@@ -56,9 +65,12 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback where there is one."""
-        text = f"{_moment(record)} {record.levelname:<8} {record.getMessage()}"
+        message, fields = record.getMessage(), _fields(record)
+        cluster = fields.pop("cluster", "")
+        prefix = f"{cluster}: " if cluster and not message.startswith(f"{cluster}: ") else ""
+        text = f"{_moment(record)} {record.levelname:<8} {prefix}{message}"
         if record.name != AUDIT:  # its message says all that its fields do
-            text += "".join(f" {key}={value}" for key, value in _fields(record).items())
+            text += "".join(f" {key}={value}" for key, value in fields.items())
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

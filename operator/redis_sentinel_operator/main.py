@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NoReturn
 
@@ -24,7 +25,6 @@ from aiohttp import web
 
 from redis_sentinel_operator import handlers, http, logs
 from redis_sentinel_operator.api.crd import document as crd_document
-from redis_sentinel_operator.cluster import Services
 from redis_sentinel_operator.errors import ApiUnavailable, KubeError, OperatorError
 from redis_sentinel_operator.kube.access import own_namespace
 from redis_sentinel_operator.kube.client import KubeClient
@@ -32,6 +32,8 @@ from redis_sentinel_operator.kube.events import Events
 from redis_sentinel_operator.kube.holder import own_name
 from redis_sentinel_operator.kube.lease import Lease
 from redis_sentinel_operator.metrics import Metrics
+from redis_sentinel_operator.scope import LEASE, Scope, scope_from_environment
+from redis_sentinel_operator.services import Services
 from redis_sentinel_operator.settings import Settings, from_environment
 from redis_sentinel_operator.sideline import Sideline
 
@@ -42,7 +44,7 @@ _PULSE_LIMIT: Final = 60.0
 _LAST_THREADS: Final = 2.0
 _LEASE_REQUEST: Final = 4.0  # below the renew deadline, so that a lost packet costs one renewal and not the Lease
 
-_SETUP: Final = "namespace and rights of the operator: kubectl apply -k deploy/"
+_SETUP: Final = "namespace and rights of the operator: kubectl apply -k deploy/, or its chart with your values"
 
 log = logging.getLogger("redis_sentinel_operator")
 
@@ -78,6 +80,10 @@ class Health:
             problems.append("the Lease is not held, or its renewal is overdue")
         return problems
 
+    def absent(self) -> Sequence[str]:
+        """Return why this process neither does its work nor is ready to take it over from who does."""
+        return () if self.lease is not None and self.lease.stands_by() else self.unready()
+
     async def beat(self) -> None:
         """Show for ever that the main loop turns."""
         while True:
@@ -89,14 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the operator; the console script. Exits 0 after SIGTERM, 1 when it cannot work, 2 on wrong settings."""
     _parser().parse_args(arguments)
     try:
-        settings = from_environment(os.environ)
+        settings, scope = from_environment(os.environ), scope_from_environment(os.environ)
         logs.configure(os.environ.get("LOG_FORMAT") or "text", os.environ.get("LOG_LEVEL") or "INFO")
     except ValueError as error:
         print(f"redis-sentinel-operator: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         sys.exit(2)
     code = 0
     try:
-        asyncio.run(operate(settings, os.environ))
+        asyncio.run(operate(settings, scope, os.environ))
     except OperatorError as error:
         log.critical("%s", error)
         code = 1
@@ -106,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _leave(code)
 
 
-async def operate(settings: Settings, environment: Mapping[str, str]) -> None:
+async def operate(settings: Settings, scope: Scope, environment: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
@@ -120,14 +126,18 @@ async def operate(settings: Settings, environment: Mapping[str, str]) -> None:
         server = await _serve(sideline, health, int(settings.http_port))
         kube = await KubeClient.connect(environment)
         lease_kube = await sideline.call(KubeClient.connect(environment, _LEASE_REQUEST))
-        health.lease = Lease(lease_kube, own_namespace(environment), own_name(), settings)
+        health.lease = Lease(lease_kube, own_namespace(environment), own_name(), settings, scope.lease)
         metrics.lease(health.lease.fresh)
         beating = asyncio.create_task(health.beat(), name="pulse")
         try:
             starting = asyncio.create_task(_start(kube, health.lease, sideline), name="start")
             if await _unless(stop, starting):
                 health.renewing = sideline.start(health.lease.renew_forever(_die))
-                await _work(kube, health, settings, starting.result(), stop)
+                pool = ThreadPoolExecutor(int(settings.ssh_threads), thread_name_prefix="ssh")
+                places = asyncio.Semaphore(int(settings.first_readings))
+                outlive = partial(_outlive, health.lease, sideline)
+                shared = (kube, health.lease, settings, pool, metrics, starting.result(), places)
+                await _work(Services(*shared, scope, outlive), health.ready, stop)
         finally:
             beating.cancel()
             await sideline.call(health.lease.release())
@@ -146,23 +156,23 @@ async def _start(kube: KubeClient, lease: Lease, sideline: Sideline) -> str:
     return identity
 
 
-async def _work(kube: KubeClient, health: Health, settings: Settings, identity: str, stop: asyncio.Event) -> None:
-    pool = ThreadPoolExecutor(int(settings.ssh_threads), thread_name_prefix="ssh")
-    assert health.lease is not None  # noqa: S101 - made before anything else
-    places = asyncio.Semaphore(int(settings.first_readings))
-    services = Services(kube, health.lease, settings, pool, health.metrics, identity, places)
-    events = Events(kube, own_name())
+async def _outlive(lease: Lease, sideline: Sideline, epoch: int) -> int:
+    return await sideline.call(lease.outlive(epoch))
+
+
+async def _work(services: Services, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    events = Events(services.kube, own_name())
     # begun before kopf, so that it does not take them for its own at its end
     beside = [
         asyncio.create_task(events.run(), name="events"),
-        asyncio.create_task(_take_signals_back(health.ready, stop), name="signals"),
+        asyncio.create_task(_take_signals_back(ready, stop), name="signals"),
     ]
     try:
-        await handlers.run(services, events, ready=health.ready, stop=stop)
+        await handlers.run(services, events, ready=ready, stop=stop)
     finally:
         for task in beside:
             task.cancel()
-        pool.shutdown(wait=False, cancel_futures=True)
+        services.pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def preflight(kube: KubeClient) -> str:
@@ -193,7 +203,7 @@ async def preflight(kube: KubeClient) -> str:
 
 
 async def _serve(sideline: Sideline, health: Health, port: int) -> web.AppRunner:
-    app = http.application(health.metrics, health.unhealthy, health.unready)
+    app = http.application(health.metrics, health.unhealthy, health.unready, health.absent)
     try:
         return await sideline.call(http.serve(app, port))
     except OSError as error:
@@ -249,7 +259,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="redis-sentinel-operator",
         description="Kubernetes operator for Redis Sentinel on machines outside Kubernetes.",
         epilog="Everything is set by environment: KUBECONFIG (else the Pod's ServiceAccount), POD_NAMESPACE, "
-        f"LOG_FORMAT=text|json, LOG_LEVEL=INFO, and in seconds or as named {names}.",
+        "LOG_FORMAT=text|json, LOG_LEVEL=INFO; RSO_NAMESPACES=a,b (else all) and RSO_SELECTOR=team=a for what it looks "
+        f"after, RSO_LEASE={LEASE} where two of them share a namespace; and in seconds or as named {names}.",
     )
     try:
         number = version("redis-sentinel-operator")

@@ -9,18 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from redis_sentinel_operator.judge.lag import Lag
+from redis_sentinel_operator.judge.measured import Measured
 from redis_sentinel_operator.judge.messages import QUORUM
+from redis_sentinel_operator.model.event import Cause
 from redis_sentinel_operator.settings import Settings
 from redis_sentinel_operator.times import seconds
 
 _CLUSTER = ("namespace", "name")
 _CONDITION = {"True": 1.0, "False": 0.0}
 _RUNNING = "Running"
+_RESULTS = ("Succeeded", "Aborted")
 _PASS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 _PUBLISH_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 _PHASE_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -53,6 +56,8 @@ class Metrics:
         self._sentinel = make("rso_sentinel_reachable", "1 while the host's sentinel answers us", "host")
         self._followed = make("rso_sentinel_followed", "1 while what the host's sentinel publishes is heard", "host")
         self._quorum = make("rso_quorum", "1 while a failover can be authorised, 0 while not, -1 where it is unknown")
+        self._needed = make("rso_sentinels_needed", "How many sentinels must work for a failover")
+        self._reachable = make("rso_host_reachable", "1 while the host can be read over SSH", "host")
         self._lag = make("rso_replica_lag_bytes", "Bytes of replication that the replica has not acknowledged", "host")
         self._silence = make("rso_replica_lag_seconds", "Seconds since the replica acknowledged anything", "host")
         self._pass = Histogram(
@@ -96,22 +101,25 @@ class Metrics:
         ages = {cluster: now - beat for cluster, beat in dict(self._beats).items()}
         return [f"{cluster}: no sign of life for {age:.0f} s" for cluster, age in ages.items() if age > self._patience]
 
-    def passed(self, cluster: str, took: float) -> None:
-        """Note a pass that ended now, and how many seconds it took."""
+    def passed(self, cluster: str, took: float, measured: Measured | None) -> None:
+        """Note a pass that ended now, how many seconds it took, and what it measured."""
         self._pass.labels(*_label(cluster)).observe(took)
         self._last_pass.labels(*_label(cluster)).set_to_current_time()
+        of_hosts = (self._lag, self._silence, self._reachable)
+        for gauge in of_hosts:
+            gauge.remove_by_labels(_names(cluster))
+        if measured is None:
+            return
+        self._needed.labels(*_label(cluster)).set(measured.sentinels_needed)
+        for host, reachable in measured.reachable.items():
+            self._reachable.labels(*_label(cluster), host).set(reachable)
+        for host, lag in measured.lags.items():
+            self._lag.labels(*_label(cluster), host).set(lag.bytes)
+            self._silence.labels(*_label(cluster), host).set(lag.seconds)
 
     def published(self, cluster: str, where: str, took: float) -> None:
         """Note that a switch is in status, or behind the Service, so many seconds after it was seen."""
         self._published.labels(*_label(cluster), where).observe(took)
-
-    def lags(self, cluster: str, found: Mapping[str, Lag]) -> None:
-        """Take over how far the replicas in touch with the master are behind it, by host."""
-        for gauge in (self._lag, self._silence):
-            gauge.remove_by_labels(dict(zip(_CLUSTER, _label(cluster), strict=True)))
-        for host, lag in found.items():
-            self._lag.labels(*_label(cluster), host).set(lag.bytes)
-            self._silence.labels(*_label(cluster), host).set(lag.seconds)
 
     def lease(self, fresh: Callable[[], bool]) -> None:
         """Ask `fresh` at each rendering whether this process may make changes."""
@@ -147,10 +155,10 @@ class Metrics:
         self._failovers_seen.pop(cluster, None)
         for gauge, labels in self._shown.pop(cluster, []):
             gauge.remove(*labels)
-        namespace, name = _label(cluster)
         of_failovers = (self._failovers, self._phases, self._published)
-        for metric in (self._pass, self._last_pass, *of_failovers, self._lag, self._silence):
-            metric.remove_by_labels({"namespace": namespace, "name": name})
+        of_passes = (self._pass, self._last_pass, self._needed, self._reachable, self._lag, self._silence)
+        for metric in (*of_passes, *of_failovers):
+            metric.remove_by_labels(_names(cluster))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text form."""
@@ -172,6 +180,9 @@ class Metrics:
         """Count entries that ended since the last look; what the first look shows was counted by an earlier process."""
         ended = [entry for at, entry in enumerate(entries, 1) if _is_over(entry, last=at == len(entries))]
         seen = self._failovers_seen.get(cluster)
+        if seen is None:  # a counter that began with its first failover would show Prometheus no increase
+            for result, cause in product(_RESULTS, get_args(Cause)):
+                self._failovers.labels(*_label(cluster), result, cause)
         for entry in ended:
             if seen is not None and str(entry.get("at", "")) > seen:
                 self._failovers.labels(*_label(cluster), entry["result"], entry.get("cause", "")).inc()
@@ -199,6 +210,10 @@ def _phases(entry: Mapping[str, Any]) -> Mapping[str, float]:
             found[phase] = max(0.0, at - before)
             before = max(before, at)
     return found
+
+
+def _names(cluster: str) -> dict[str, str]:
+    return dict(zip(_CLUSTER, _label(cluster), strict=True))
 
 
 def _label(cluster: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from redis_sentinel_operator.apply.outcome import NOT_DONE
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.operation import Operation, RememberOperation
@@ -17,7 +18,7 @@ from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Plan, Step
 from redis_sentinel_operator.model.verdict import Verdict
-from redis_sentinel_operator.operations import aside, rotation
+from redis_sentinel_operator.operations import aside, reset_stale, rotation, upgrade
 from redis_sentinel_operator.operations.leftovers import put_back
 from redis_sentinel_operator.operations.move import ENDED, RESTORE, Move, Scene, Wish
 from redis_sentinel_operator.operations.procedures import PROCEDURES, begin, current, failed, is_noted, next_move
@@ -62,9 +63,10 @@ def operating(
     wish: Wish | None,
     leaving: str,
     now: datetime,
-    secret: Secret | None = None,
+    secret: Secret | None,
+    patience: Patience,
 ) -> Operating:
-    """Decide what comes next; an act that may not be done is answered.
+    """Decide what comes next; an act that may not be done is answered, in a moment where a host could not be read.
 
     Args:
         board: has the procedure that goes on.
@@ -75,7 +77,8 @@ def operating(
         wish: the act that is not answered yet.
         leaving: why hosts may not be changed now, "" when they may.
         now: the time.
-        secret: the password of the Secret; `desired` has the one that is in force.
+        secret: the password of the Secret, None where none is declared; `desired` has the one that is in force.
+        patience: with acts that this reading would refuse.
     """
     hosts, unread = readable(desired, facts)
     carried = [host.claim.operation for host in hosts if host.claim and host.claim.operation]
@@ -85,14 +88,16 @@ def operating(
     record = known
     if wish is not None and (known is None or known.at != wish.at):
         begun = leaving or begin(scene, wish, known)
-        if isinstance(begun, str):
+        if isinstance(begun, str) and not leaving and patience.has(wish.at, desired, facts):
+            todo = replace(todo, waiting=(*todo.waiting, f"the {wish.verb} that was asked for waits a moment: {begun}"))
+        elif isinstance(begun, str):
             board.act(wish.verb, wish.arg, wish.at, "Refused", begun)
         else:
             record = begun
             board.act(wish.verb, wish.arg, wish.at, "Running", PROCEDURES[begun.type].announce(scene, begun))
     if record is None and not leaving:
         record, waits = _by_a_state(board, scene)
-        todo = replace(todo, waiting=(*todo.waiting, *waits))
+        todo = replace(todo, waiting=(*todo.waiting, *waits), supervised=upgrade.asks(scene))
     if record is None:
         return Operating(board, hosts, None, None, _with_leftovers(todo, hosts, desired), now)
     moves = next_move(scene, record)
@@ -104,12 +109,15 @@ def _by_a_state(board: Board, scene: Scene) -> tuple[Operation | None, tuple[str
     rotates = rotation.due(scene)
     if isinstance(rotates, Operation):
         return rotates, ()
-    leaves = aside.due(scene, board.document().get("acts", ()))
-    waits = tuple(each for each in (rotates, leaves) if isinstance(each, str))
-    if not isinstance(leaves, Operation):
-        return None, waits
-    board.act(leaves.type, leaves.arg, leaves.at, "Running", PROCEDURES[leaves.type].announce(scene, leaves))
-    return leaves, waits
+    acts = board.document().get("acts", ())
+    found = (rotates, aside.due(scene, acts), upgrade.due(scene, acts))
+    waits = tuple(each for each in found if isinstance(each, str))
+    begins = next((each for each in found if isinstance(each, Operation)), None)
+    if begins is not None:
+        board.act(begins.type, begins.arg, begins.at, "Running", PROCEDURES[begins.type].announce(scene, begins))
+        return begins, waits
+    mends = reset_stale.due(scene, acts)
+    return (mends, waits) if isinstance(mends, Operation) else (None, (*waits, *((mends,) if mends else ())))
 
 
 def _with_leftovers(todo: Plan, hosts: tuple[Host, ...], desired: Desired) -> Plan:

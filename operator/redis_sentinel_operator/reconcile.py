@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
 
-from redis_sentinel_operator import logs
+from redis_sentinel_operator import decided, logs, planning
 from redis_sentinel_operator.apply import outcome
 from redis_sentinel_operator.apply.executor import Guard, execute
 from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import ConnectError, NotOurHost, OperatorError
 from redis_sentinel_operator.judge.gate import why_not
@@ -29,21 +30,24 @@ from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.judge.leaving import why_not_forget
 from redis_sentinel_operator.judge.master import Sentinels
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts, Fact, SurveyFacts, Unknown
+from redis_sentinel_operator.model.fact import ClusterFacts, Fact, SurveyFacts
 from redis_sentinel_operator.model.operation import Demote, StartAgain
+from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import InstallPackage, MakeReplica, Plan, RestoreMaster, Step
+from redis_sentinel_operator.model.step import MakeReplica, Plan, RestoreMaster, Step
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.observe.late import Late
 from redis_sentinel_operator.operating import Operating, carry_out, operating
 from redis_sentinel_operator.operations.move import Wish
+from redis_sentinel_operator.outliving import Outlive, outliving, overruled, refused, stands_aside
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from redis_sentinel_operator.plan.host import readable
 from redis_sentinel_operator.plan.join import ready_to_join
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.plan.password import in_force
+from redis_sentinel_operator.returning import away
 from redis_sentinel_operator.rounds import NOT_OURS, Round, Rounds
 from redis_sentinel_operator.settings import Settings
 
@@ -61,8 +65,11 @@ class Pass:
     `interrupted(since)` returns a sentence when nothing more may be begun: the lease is overdue, the resource is being
     deleted, or a sentinel said something since `since` (time.monotonic()) that makes the facts old. `surveys` are what
     the hosts said when they were last asked at length, `wish` the act that begins a procedure, `forget` the act
-    forget-host, `secret` the password of the Secret where the servers have another one. `was_read` is told once all
-    hosts were read: from there on the pass takes as long as its steps do.
+    forget-host. `desired` has the declared password at first, then the one in force. `was_read` is told once all
+    hosts were read: from there on the pass takes as long as its steps do. `deleted`: the resource is being deleted, in
+    words; then a procedure goes its way back, and nothing else is done. `outlive` returns our epoch, made later than
+    one that hosts remember, if it may be. `overruled`: another operator is at work on the hosts, in words; then this
+    one only tells. `plans_as`: the owner as whom a resource plans that does nothing else, "" for every other one.
     """
 
     desired: Desired
@@ -73,6 +80,7 @@ class Pass:
     since_switch: float
     late: Late
     rounds: Rounds
+    patience: Patience
     interrupted: Callable[[float], str | None]
     refusal: Refusal | None = None
     adopt_claim: bool = False
@@ -80,7 +88,15 @@ class Pass:
     forget: Wish | None = None
     surveys: Mapping[str, Fact[SurveyFacts]] = field(default_factory=dict)
     was_read: WasRead = nothing
-    secret: Secret | None = None
+    deleted: str = ""
+    outlive: Outlive = refused
+    overruled: str = ""
+    plans_as: str = ""
+
+    @property
+    def owner(self) -> str:
+        """As whom hosts are judged and planned for. What is changed on a host is guarded by `guard.owner` alone."""
+        return self.plans_as or self.guard.owner
 
     @property
     def hands_off(self) -> bool:
@@ -90,13 +106,19 @@ class Pass:
     @property
     def hands_off_because(self) -> str:
         """Why this pass only reads and tells, "" where it may change something."""
-        return self.refusal.message if self.refusal is not None else self.desired.hands_off
+        planned = "this resource only plans" if self.plans_as else ""
+        stalled = self.refusal.message if self.refusal is not None else ""
+        return stalled or self.deleted or planned or self.desired.hands_off or self.overruled
 
 
 async def reconcile(this: Pass) -> Outcome:
     """Run one pass and publish its report; return what it decided and when the next is due."""
+    declared = this.desired.password
     facts = await _read(this)
     await this.was_read()
+    if not this.hands_off:
+        guard = await outliving(this.guard, facts, this.outlive)
+        this = replace(this, guard=guard, overruled=overruled(guard, facts))
     verdict = _judge(this, facts)
     this.board.confirm(verdict.master, _sentinels(facts), this.desired, facts.at)
     packages = _packages_to_ask_for(this, facts, verdict)
@@ -112,7 +134,13 @@ async def reconcile(this: Pass) -> Outcome:
         this = _as_in_force(this, facts, verdict)
         todo = _plan(this, facts, verdict)
     refusal = this.refusal or todo.refusal
-    now = _operating(this, facts, verdict, todo, refusal)
+    if this.plans_as:
+        todo = replace(todo, refusal=refusal)
+        told = planning.tell(this.board, this.desired, facts, verdict, todo=todo, secret=declared)
+        return Outcome(told, this.settings.resync)
+    if this.overruled and refusal is None:
+        return _stand_aside(this, facts, verdict, stands_aside(todo))
+    now = _operating(this, facts, verdict, todo, refusal, secret=declared)
     if now.moves is not None:
         return await _operate(this, facts, verdict, now, refusal)
     todo, done = now.todo, Round()
@@ -120,28 +148,45 @@ async def reconcile(this: Pass) -> Outcome:
         done = await _carry_out(this, facts, verdict, todo, apart=verdict.situation is Situation.ALIVE)
         todo = replace(todo, waiting=done.under_way + todo.waiting)
         verdict = _complete_bootstrap(this, facts, verdict)
-    sentence = _sentence(this, todo, done, refusal)
+    sentence = decided.sentence(this.desired.management, todo, done, refusal)
     this.board.report(Report(this.desired.generation, facts, verdict, todo, done.all, sentence, refusal), this.desired)
     return Outcome(
         sentence,
-        _requeue(this, verdict, todo, done, refusal),
+        decided.requeue(this.settings, verdict, todo, done, refusal, hands_off=this.hands_off),
         changed=any(result.ok for result in done.results),
         halted=bool(done.halted),
         failed=any(not result.ok for result in done.results),
-        away=_away(this, facts, verdict),
+        away=away(this.desired, facts, verdict),
         retry_in=done.retry_in,
     )
 
 
-def _operating(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan, refusal: Refusal | None) -> Operating:
+def _stand_aside(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan) -> Outcome:
+    """Tell what is; an act is the other operator's to answer."""
+    verdict = _complete_bootstrap(this, facts, verdict)
+    this.board.report(Report(this.desired.generation, facts, verdict, todo, (), this.overruled), this.desired)
+    return Outcome(this.overruled, this.settings.resync, halted=True)
+
+
+def _operating(
+    this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Plan, refusal: Refusal | None, *, secret: Secret | None
+) -> Operating:
     """Return what the procedure that goes on, or that an act begins, has to do; nothing new begins with hands off."""
     leaving = f"management became {this.desired.management}" if this.desired.management != "Full" else ""
-    leaving = refusal.message if refusal is not None else leaving
-    wish = this.wish if this.desired.management == "Full" else None
+    leaving = refusal.message if refusal is not None else this.deleted or leaving
+    wish = this.wish if this.desired.management == "Full" and not this.deleted else None
     now = datetime.now(UTC)
-    secret = this.secret or this.desired.password
     return operating(
-        this.board, this.desired, facts, verdict, todo=todo, wish=wish, leaving=leaving, now=now, secret=secret
+        this.board,
+        this.desired,
+        facts,
+        verdict,
+        todo=todo,
+        wish=wish,
+        leaving=leaving,
+        now=now,
+        secret=secret,
+        patience=this.patience,
     )
 
 
@@ -163,18 +208,19 @@ async def _operate(
         changed=any(result.ok for result in went.results),
         halted=bool(went.halted),
         failed=any(not result.ok for result in went.results),
-        away=_away(this, facts, verdict),
+        away=away(this.desired, facts, verdict),
     )
 
 
 def _as_in_force(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Pass:
-    """Return the pass with the password that the servers have, as long as the Secret's is not given to them."""
-    now = in_force(this.desired, facts, verdict, this.guard.owner)
-    if now.password == this.desired.password or this.desired.password is None:
+    """Return the pass with the password that the servers have, as long as the declared one is not given to them."""
+    now = in_force(this.desired, facts, verdict, this.owner)
+    if now.password == this.desired.password:
         return this
-    for link in this.links.values():
-        link.offer([this.desired.password])  # some may have it
-    return replace(this, desired=now, secret=this.desired.password)
+    if this.desired.password is not None:
+        for link in this.links.values():
+            link.offer([this.desired.password])  # some may have it
+    return replace(this, desired=now)
 
 
 async def _read(this: Pass) -> ClusterFacts:
@@ -187,7 +233,7 @@ async def _read(this: Pass) -> ClusterFacts:
 def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
     last_for = this.board.last_for - (time.monotonic() - facts.at)
     context = JudgeContext(
-        this.guard.owner,
+        this.owner,
         this.board.bootstrap,
         this.since_switch,
         this.board.down_for,
@@ -205,7 +251,7 @@ def _sentinels(facts: ClusterFacts) -> Sentinels:
 def _packages_to_ask_for(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Mapping[str, InstallPackage]:
     if this.hands_off:
         return {}
-    return packages_to_ask_for(this.desired, facts, verdict, this.guard.owner, adopt=this.adopt_claim)
+    return packages_to_ask_for(this.desired, facts, verdict, this.owner, adopt=this.adopt_claim)
 
 
 async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) -> Plan | None:
@@ -225,17 +271,22 @@ async def _ask_for_packages(this: Pass, packages: Mapping[str, InstallPackage]) 
 
 def _plan(this: Pass, facts: ClusterFacts, verdict: Verdict) -> Plan:
     members = frozenset(this.board.members or ())
-    owner, fenced, recorded = this.guard.owner, this.board.fenced, this.board.recorded("Joining")
+    owner, fenced, recorded = this.owner, this.board.fenced, this.board.recorded("Joining")
+    if this.plans_as:  # nothing is recorded for a look
+        recorded |= ready_to_join(this.desired, facts, readable(this.desired, facts)[0], verdict, owner)
     context = PlanContext(owner, this.board.bootstrap, this.adopt_claim, members, fenced, recorded)
     return plan(this.desired, facts, verdict, context)
 
 
 def _forget(this: Pass, facts: ClusterFacts, verdict: Verdict) -> None:
     """Answer the act forget-host, and take the host as gone in the same breath."""
-    if this.forget is None:
+    if this.forget is None or this.overruled:
         return
     name, reason = this.forget.arg, this.hands_off_because
-    reason = reason or why_not_forget(this.desired, name, facts, verdict) or ""
+    refused = "" if reason else why_not_forget(this.desired, name, facts, verdict) or ""
+    if refused and this.patience.has(this.forget.at, this.desired, facts):
+        return
+    reason = reason or refused
     told = reason or (
         f"{name} is forgotten, and each sentinel that still counts it is reset. If it comes back, stop its servers and "
         "remove /var/lib/redis-sentinel-operator/state.json there"
@@ -267,7 +318,7 @@ async def _begin_joining(this: Pass, facts: ClusterFacts, verdict: Verdict) -> N
     if verdict.situation is not Situation.ALIVE or this.hands_off or this.interrupted(facts.at):
         return
     hosts, _ = readable(this.desired, facts)
-    new = ready_to_join(this.desired, facts, hosts, verdict, this.guard.owner) - this.board.recorded("Joining")
+    new = ready_to_join(this.desired, facts, hosts, verdict, this.owner) - this.board.recorded("Joining")
     if new and _plan(this, facts, verdict).refusal is None:
         this.board.begin_joining(this.desired, new)
         await this.board.flush()
@@ -291,7 +342,7 @@ async def _carry_out(this: Pass, facts: ClusterFacts, verdict: Verdict, todo: Pl
             await this.links[step.host].connect()
         return _may_not(this, facts, verdict, step)
 
-    return await this.rounds.run(todo.steps, may_not, partial(_do, this), apart=apart)
+    return await this.rounds.run(todo.steps, may_not, partial(do_step, this), apart=apart)
 
 
 def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> str | None:
@@ -307,7 +358,8 @@ def _may_not(this: Pass, facts: ClusterFacts, verdict: Verdict, step: Step) -> s
     return next((reason for reason in reasons if reason), None)
 
 
-async def _do(this: Pass, step: Step) -> StepResult:
+async def do_step(this: Pass, step: Step) -> StepResult:
+    """Do a step, with a line of the audit; whatever the host says is a result."""
     started = time.monotonic()
     try:
         result = await execute(step, this.links, this.desired, this.guard, this.settings)
@@ -324,49 +376,3 @@ async def _do(this: Pass, step: Step) -> StepResult:
         "done" if result.ok else f"failed: {result.message}",
     )
     return result
-
-
-def _sentence(this: Pass, todo: Plan, done: Round, refusal: Refusal | None) -> str:
-    """Say in one sentence what the pass decided."""
-    results = done.results
-    failed = next((result for result in done.all if not result.ok), None)
-    if refusal:
-        return refusal.message
-    if failed:
-        return f"{failed.step.host}: {failed.step.what} failed: {failed.message}"
-    if done.halted:
-        return f"{len(results)} of {len(todo.steps)} changes done, the rest is planned anew: {done.halted}"
-    if results:
-        last = results[-1].step
-        return f"{len(results)} of {len(todo.steps)} changes done, the last one on {last.host}: {last.what}"
-    if done.under_way:
-        return done.under_way[0]
-    if todo.steps:
-        return f"{this.desired.management}: {len(todo.steps)} changes would be made, none is"
-    return next(iter((*todo.waiting, *todo.asks)), "all is as declared")
-
-
-def _requeue(this: Pass, verdict: Verdict, todo: Plan, done: Round, refusal: Refusal | None) -> float:
-    """Return the seconds until the next pass: at once while work goes well, -1 = back off, else resync."""
-    failed = any(not result.ok for result in done.all)
-    if failed and verdict.situation is not Situation.ALIVE:
-        return -1.0
-    if any(result.ok for result in done.results):
-        return 0.0
-    if failed and not done.halted and not todo.waiting:
-        return this.settings.resync  # or as soon as the host where it failed is due again
-    settled = todo.settled or this.hands_off or refusal is not None
-    return this.settings.resync if settled and _is_well(verdict) else this.settings.waiting_poll
-
-
-def _away(this: Pass, facts: ClusterFacts, verdict: Verdict) -> frozenset[str]:
-    """Return the hosts whose redis may come back as something else than what the cluster made of it meanwhile."""
-    if verdict.situation is not Situation.ALIVE:
-        return frozenset()
-    read = {host.name: facts.hosts[host.name].redis for host in this.desired.redis_hosts}
-    return frozenset(name for name, fact in read.items() if isinstance(fact, Unknown) or fact.value is None)
-
-
-def _is_well(verdict: Verdict) -> bool:
-    """Whether nothing is expected to become better by itself."""
-    return not verdict.transition and verdict.quorum.ok is not False and verdict.replication.ok is not False

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import Denied, Unknown
+from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Unknown
+from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.observe.exchange import Answers, ask
 from redis_sentinel_operator.settings import Settings
 
@@ -56,3 +57,11 @@ class Returning:
                 return
             if isinstance(answer, Unknown) and answer.reason not in _PASSING:
                 return
+
+
+def away(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> frozenset[str]:
+    """Return the hosts whose redis may come back as something else than what the cluster made of it meanwhile."""
+    if verdict.situation is not Situation.ALIVE:
+        return frozenset()
+    read = {host.name: facts.hosts[host.name].redis for host in desired.redis_hosts}
+    return frozenset(name for name, fact in read.items() if isinstance(fact, Unknown) or fact.value is None)

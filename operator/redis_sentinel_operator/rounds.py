@@ -204,7 +204,10 @@ class Rounds:
             return
         error = task.exception()
         if error is not None:
-            log.error("a step on %s failed for a reason that is a mistake of the operator", host, exc_info=error)
+            log.error(
+                "a step on %s failed for a reason that is a mistake of the operator", host,
+                exc_info=error, extra={"host": host},
+            )  # fmt: skip
         self._told(f"a step on {host} has ended")
 
 

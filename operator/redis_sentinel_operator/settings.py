@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from redis_sentinel_operator.scope import VARIABLES
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -37,6 +39,7 @@ class Settings:
     lease_renew_deadline: float = 10.0
     lease_retry: float = 2.0
     delete_timeout: float = 10.0
+    departure_timeout: float = 105.0  # the hosts of a deleted resource are left after at most so long
     ssh_threads: float = 64.0
     first_readings: float = 8.0  # clusters without any connection that are connected to and read at the same time
     http_port: float = 8080.0
@@ -51,10 +54,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     known = {f"RSO_{field.name.upper()}": field.name for field in fields(Settings)}
     values: dict[str, float] = {}
     for key, text in environment.items():
-        if not key.startswith("RSO_"):
+        if not key.startswith("RSO_") or key in VARIABLES:
             continue
         if key not in known:
-            raise ValueError(f"{key} is no setting; known are {', '.join(sorted(known))}")
+            raise ValueError(f"{key} is no setting; known are {', '.join(sorted([*known, *VARIABLES]))}")
         try:
             values[known[key]] = float(text)
         except ValueError:

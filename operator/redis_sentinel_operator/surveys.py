@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 
+from redis_sentinel_operator.answers import as_they_come
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Fact, Known, SurveyFacts
@@ -13,6 +14,7 @@ from redis_sentinel_operator.observe import survey
 from redis_sentinel_operator.settings import Settings
 
 _SOON = 30.0  # seconds until what is not as it should be is looked at again
+_PATIENCE = 5.0  # seconds for an answer until those that are there are used
 
 
 class Surveys:
@@ -43,11 +45,19 @@ class Surveys:
             self._due.clear()
             desired, links = now()
             if desired is not None:
-                self.facts = await survey.read(desired, links, self._settings)
-                wake("the hosts were asked at length")
+                await self._ask(desired, links, wake)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._due.wait()
+
+    async def _ask(self, desired: Desired, links: Mapping[str, HostLink], wake: Callable[[str], None]) -> None:
+        """Take what the hosts say; of one that hangs the last survey stands until it has answered or failed."""
+        hosts = {host.name: host for host in desired.hosts if host.name in links}
+        self.facts = {name: fact for name, fact in self.facts.items() if name in hosts}
+        asked = {name: survey.read(desired, host, links[name], self._settings) for name, host in hosts.items()}
+        async for found in as_they_come(asked, _PATIENCE):
+            self.facts = {**self.facts, **found}
+            wake("the hosts were asked at length")
 
     def _pause(self) -> float:
         whole = all(isinstance(fact, Known) and not fact.value.unreached for fact in self.facts.values())

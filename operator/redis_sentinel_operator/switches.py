@@ -32,5 +32,5 @@ class Switches:
         self._metrics.published(str(self._board.ref), where, took)
         log.info(
             "%s: %s names %s, %.1f ms after it was seen", self._board.ref, where, master.host, took * 1000,
-            extra={"published": where, "address": address, "seen": seen, "took": took},
+            extra={"published": where, "host": master.host, "address": address, "seen": seen, "took": took},
         )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from handbook.blocks import blocks
 from lab.controlplane import ControlPlane, KubectlError
 from lab.model import lab_config
 from lab.seed import SEED, seed_cluster, seed_secrets
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.timeout(120)
 
 Rule = tuple[str, str, str, str]  # verb, API group, resource, name
 EVERYWHERE: set[Rule] = {
-    *((verb, "redis-sentinel-operator.io", "redissentinelclusters", "") for verb in ("get", "list", "watch", "patch")),
+    *(
+        (verb, "redis-sentinel-operator.io", "redissentinelclusters", "")
+        for verb in ("get", "list", "watch", "patch", "delete")
+    ),
     ("get", "redis-sentinel-operator.io", "redissentinelclusters/status", ""),
     ("patch", "redis-sentinel-operator.io", "redissentinelclusters/status", ""),
     ("get", "", "secrets", ""),
@@ -153,8 +156,8 @@ def test_removing_the_operator_leaves_the_definition_and_the_clusters(deployed: 
     deployed.kubectl("delete", "rsc", "redis-cluster", "-n", "redis")
 
 
-def test_the_readmes_lines_name_the_image_of_a_registry(deployed: ControlPlane, tmp_path: Path) -> None:
-    (lines,) = re.findall(r"^```yaml\n(images:.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+def test_the_lines_of_the_pages_name_the_image_of_a_registry(deployed: ControlPlane, tmp_path: Path) -> None:
+    (lines,) = {block.code for block in blocks() if block.runner == "kustomization"}
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     with (tmp_path / "deploy" / "kustomization.yaml").open("a") as kustomization:
         kustomization.write(lines.replace("REGISTRY", "registry.example:5000/team"))

@@ -41,7 +41,7 @@ async def test_the_identity_is_the_uid_of_kube_system(admin: KubeClient, operato
 async def test_the_operator_may_not_do_more_than_it_needs(operator_client: KubeClient, namespace: str) -> None:
     for method, path in (
         ("GET", path_of("", "v1", "secrets", namespace)),
-        ("DELETE", cluster_path(namespace, "redis-cluster")),
+        ("PUT", cluster_path(namespace, "redis-cluster")),
         ("GET", path_of("", "v1", "namespaces", "", "default")),
         ("GET", path_of("coordination.k8s.io", "v1", "leases", namespace, "any")),
     ):

@@ -9,6 +9,7 @@ import pytest
 
 from lab.controlplane import ControlPlane
 from lab.seed import seed_cluster
+from redis_sentinel_operator.board_acts import keep
 from redis_sentinel_operator.errors import KubeError, ObjectReplaced
 from redis_sentinel_operator.kube.client import KubeClient, cluster_path
 from redis_sentinel_operator.kube.status import FIELD_MANAGER, StatusWriter
@@ -27,6 +28,8 @@ FULL = {
     },
     "hosts": [{"name": "redis_master01", "address": "192.168.3.41", "redis": "Running"}],
 }
+
+UNSEEN = {"observedGeneration": -1}  # filled in by the API server, until the operator has observed a generation
 
 
 async def make(api: ControlPlane, admin: KubeClient, namespace: str) -> ClusterRef:
@@ -57,13 +60,13 @@ async def test_a_status_is_stored_whole_and_read_back(
 ) -> None:
     ref = await make(api, admin, namespace)
     writer = StatusWriter(operator_client, ref)
-    assert await writer.read() == {}
+    assert await writer.read() == UNSEEN
     version = await writer.write(FULL)
     found = await stored(admin, ref)
-    assert found["status"] == FULL
+    assert found["status"] == FULL | UNSEEN
     assert found["metadata"]["resourceVersion"] == version
     assert [m["manager"] for m in found["metadata"]["managedFields"] if m.get("subresource")] == [FIELD_MANAGER]
-    assert await StatusWriter(operator_client, ref).read() == FULL
+    assert await StatusWriter(operator_client, ref).read() == FULL | UNSEEN
 
 
 async def test_what_a_later_status_leaves_out_goes(
@@ -73,10 +76,10 @@ async def test_what_a_later_status_leaves_out_goes(
     writer = StatusWriter(operator_client, ref)
     await writer.write(FULL)
     await writer.write({"phase": "Unavailable"})
-    assert (await stored(admin, ref))["status"] == {"phase": "Unavailable"}
+    assert (await stored(admin, ref))["status"] == {"phase": "Unavailable"} | UNSEEN
     after_restart = StatusWriter(operator_client, ref)
     await after_restart.write({"message": "from another process"})
-    assert (await stored(admin, ref))["status"] == {"message": "from another process"}
+    assert (await stored(admin, ref))["status"] == {"message": "from another process"} | UNSEEN
 
 
 async def test_an_equal_status_leaves_the_resource_version(
@@ -100,8 +103,23 @@ async def test_a_change_by_somebody_else_is_no_obstacle(
     await annotate(admin, ref, "one")
     await writer.write({"phase": "Degraded"})
     found = await stored(admin, ref)
-    assert found["status"] == {"phase": "Degraded"}
+    assert found["status"] == {"phase": "Degraded"} | UNSEEN
     assert found["metadata"]["annotations"]["somebody"] == "one"
+
+
+async def test_of_two_writers_neither_takes_back_what_the_other_answered(
+    api: ControlPlane, admin: KubeClient, operator_client: KubeClient, namespace: str
+) -> None:
+    ref = await make(api, admin, namespace)
+    first, second = (StatusWriter(operator_client, ref, keep) for _ in range(2))
+    answer = {"verb": "drill", "at": "2026-01-31T12:00:00Z", "result": "Done"}
+    await second.write({"phase": "Healthy"})
+    await first.write({"phase": "Degraded", "acts": [answer]})
+    await second.write({"phase": "Unavailable"})
+    version = await second.write({"phase": "Unavailable"})
+    found = await stored(admin, ref)
+    assert found["status"] == {"phase": "Unavailable", "acts": [answer]} | UNSEEN
+    assert found["metadata"]["resourceVersion"] == version
 
 
 async def test_nothing_of_the_old_status_gets_into_a_new_object(
@@ -116,7 +134,7 @@ async def test_nothing_of_the_old_status_gets_into_a_new_object(
     for writer_of_old in (writer, StatusWriter(operator_client, old)):
         with pytest.raises(ObjectReplaced, match=f"{namespace}/{NAME} was deleted and made again"):
             await writer_of_old.write({"phase": "Unavailable"})
-    assert "status" not in await stored(admin, new)
+    assert (await stored(admin, new))["status"] == UNSEEN
 
 
 async def test_a_deleted_object_is_said_to_be_gone(
@@ -140,4 +158,4 @@ async def test_a_field_that_the_served_crd_lacks_fails_the_write_and_says_which(
     await writer.write({"phase": "Healthy"})
     with pytest.raises(KubeError, match=r"status\.shards: field not declared in schema"):
         await writer.write({"phase": "Degraded", "shards": 3})
-    assert (await stored(admin, ref))["status"] == {"phase": "Healthy"}
+    assert (await stored(admin, ref))["status"] == {"phase": "Healthy"} | UNSEEN

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from bench.daytwo import day_two
 from bench.figures import Figure, save, show
 from bench.fleet import fleet
 from bench.install import install
@@ -91,12 +92,18 @@ def _switch(venv: Path, console: Console) -> list[Figure]:
         return switch(lab, cp)
 
 
+def _day_two(venv: Path, console: Console) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as work, labs.hosts_lab(CONFIG) as lab, ControlPlane(CONFIG) as cp:
+        return day_two(lab, cp, Others(venv, lab, PASSWORD, Path(work)))
+
+
 # Each with the seconds that it may take, about three times what it takes on two quiet cores.
 BENCHES: dict[str, tuple[Callable[[Path, Console], list[Figure]], int]] = {
     "noop": (_noop, 300),
     "install": (_install, 600),
     "fleet": (_fleet, 900),
     "switch": (_switch, 1200),
+    "daytwo": (_day_two, 900),
 }
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ def times_faster(name: str, value: float, baseline: float, at_least: float, unit
     return Figure(name, round(value, 3), unit, round(baseline, 3), round(baseline / value, 1), at_least=at_least)
 
 
+def compared(name: str, value: float, baseline: float) -> Figure:
+    """Return the figure of a duration in milliseconds beside another one of the same run, without a goal."""
+    return Figure(name, round(value, 1), "ms", round(baseline, 1), round(value / baseline, 2))
+
+
 def save(figures: Sequence[Figure]) -> None:
     """Put the figures into results.json; those of benches that were not run stay as they are."""
     before = {each["name"]: each for each in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}

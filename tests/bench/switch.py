@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
-from bench.figures import Figure
+from bench.figures import Figure, compared
 from e2e.rig import NAME, Rig, is_healthy, master
 from lab.controlplane import ControlPlane
 from lab.hosts import Host
@@ -93,7 +93,7 @@ def _figures(found: Sequence[Switched], bare: Sequence[float], alone: Sequence[f
         figures += [
             Figure(f"switch_to_{where}_p50_ms", round(statistics.median(times), 1), "ms", at_most=20),
             Figure(f"switch_to_{where}_p99_ms", round(_p99(times), 1), "ms", at_most=100),
-            _compared(f"switch_to_{where}_vs_bare_subscriber", statistics.median(times), baseline),
+            compared(f"switch_to_{where}_vs_bare_subscriber", statistics.median(times), baseline),
         ]
     over = statistics.median(each.over for each in found if each.killed)
     writable = statistics.median(each.writable for each in found if each.killed)
@@ -102,7 +102,7 @@ def _figures(found: Sequence[Switched], bare: Sequence[float], alone: Sequence[f
         Figure("endpoint_after_switch_master_p50_ms", _median(each.over for each in found), "ms"),
         Figure("endpoint_after_promoted_slave_p50_ms", _median(each.promoted for each in found), "ms"),
         Figure("kill_to_published_over_sentinel_ms", round(over, 1), "ms", at_most=50),
-        _compared("old_master_writable_ms", writable, statistics.median(alone)),
+        compared("old_master_writable_ms", writable, statistics.median(alone)),
     ]
 
 
@@ -114,10 +114,6 @@ def _p99(times: Sequence[float]) -> float:
     return sorted(times)[round(0.99 * (len(times) - 1))]
 
 
-def _compared(name: str, value: float, baseline: float) -> Figure:
-    return Figure(name, round(value, 1), "ms", round(baseline, 1), round(value / baseline, 2))
-
-
 def _round(rig: Rig, heard: Heard, *, killed: bool) -> Switched:
     """One failover, from a healthy cluster to a healthy cluster."""
     old = rig.lab[master(rig.status())]
@@ -125,7 +121,7 @@ def _round(rig: Rig, heard: Heard, *, killed: bool) -> Switched:
     if killed:
         old.run("systemctl kill -s KILL redis")
     else:
-        _force(rig)
+        force(rig)
     told = {where: _published(rig, where, began) for where in ("status", "endpoint")}
     writable = _writable(rig, old) if killed else 0.0
     rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well again", PATIENCE)
@@ -141,7 +137,7 @@ def _round(rig: Rig, heard: Heard, *, killed: bool) -> Switched:
     )
 
 
-def _force(rig: Rig) -> None:
+def force(rig: Rig) -> None:
     """Have a sentinel switch; it refuses for as long as it waits for news of the replicas after the last switch."""
 
     def accepted() -> bool:
@@ -164,12 +160,13 @@ def _writable_alone(rig: Rig, heard: Heard) -> float:
     if not wait_until(lambda: heard.has("+switch-master", began), PATIENCE):
         raise LabError("the sentinels do not switch")
     took = _writable(rig, rig.lab[old])
-    if not wait_until(lambda: _all_linked(rig), PATIENCE):
+    if not wait_until(lambda: all_linked(rig), PATIENCE):
         raise LabError("the replicas do not follow")
     return took * 1000
 
 
-def _all_linked(rig: Rig) -> bool:
+def all_linked(rig: Rig) -> bool:
+    """Whether there is one master, and all others follow it."""
     masters = rig.master_by_role()
     if len(masters) != 1:
         return False

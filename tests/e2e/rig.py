@@ -69,13 +69,16 @@ class Rig:
 
     def writes_since(self, body: Mapping[str, Any]) -> list[str]:
         """What was written to the resource since `body` was read (minutes at most): each value, also what is back."""
+        return [line for old, new in pairwise(self.versions_since(body)) for line in _written(old, new)]
+
+    def versions_since(self, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The resource as it was stored each time since `body` was read (minutes at most), that one among them."""
         where = body["metadata"]
         path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{where['namespace']}/{PLURAL}"
         query = f"fieldSelector=metadata.name={where['name']}&resourceVersion={where['resourceVersion']}"
         seen = self.cp.raw(f"{path}?watch=1&timeoutSeconds=2&{query}")
         assert seen is not None, "the API server told nothing of what was written"
-        stored = [body, *(json.loads(line)["object"] for line in seen.splitlines())]
-        return [line for old, new in pairwise(stored) for line in _written(old, new)]
+        return [body, *(json.loads(line)["object"] for line in seen.splitlines())]
 
     def status(self, namespace: str = NAMESPACE) -> Status:
         """Its status, {} while there is none."""
@@ -102,6 +105,18 @@ class Rig:
         return self.wait(
             lambda s: is_healthy(s) and s.get("observedGeneration") == generation, "Healthy", seconds, namespace
         )
+
+    def wait_quiet(self) -> dict[str, Any]:
+        """Wait until all is healthy and every sentinel is followed, and return the resource: nothing more is to come.
+
+        A cluster is healthy a second or two before the last follower is connected; status tells that as well.
+        """
+        sentinels = {host.name for host in self.lab.replicas}
+        self.wait_healthy()
+        self.wait(
+            lambda s: {h["name"] for h in s["hosts"] if h.get("followed")} >= sentinels, "every sentinel followed"
+        )
+        return self.body()
 
     def delete(self, namespace: str = NAMESPACE, seconds: float = 30) -> float:
         """Delete the resource and wait until it is gone; how long that took, in seconds."""

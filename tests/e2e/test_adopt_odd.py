@@ -76,6 +76,7 @@ def test_one_without_a_password(bare: Rig) -> None:
         assert sentinel.sentinel_master("redis-cluster")["quorum"] == 2
 
 
+@pytest.mark.long
 def test_one_of_another_name_is_not_touched(bare: Rig) -> None:
     make_by_hand(bare.lab, password=bare.password, name="sessions")
     changes = len(bare.operator.audit())

@@ -266,8 +266,8 @@ CASES: dict[str, Case] = {
     "not supported yet": Case(
         "ConfigInSync",
         "NotSupportedYet",
-        "spec.updateStrategy: Supervised is not supported yet; set it to Automatic, or remove it.",
-        spec={"updateStrategy": "Supervised"},
+        "spec.unsafe.fewSentinels: true is not supported yet; set it to false, or remove it.",
+        spec={"unsafe": {"fewSentinels": True}},
     ),
     "a directive that is nearly right": Case(
         "ConfigInSync",

@@ -12,6 +12,7 @@ from e2e.test_adopt import pids
 from lab.faults import fill_disk
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_full_disk_is_told_and_nothing_is_restarted(seed: Rig) -> None:
     """A replica only saves no more. A master refuses writes, and sentinels take its answer to PING for none."""

@@ -10,57 +10,59 @@ from lab.hosts import Host
 
 @pytest.mark.timeout(120)
 def test_a_directive_in_the_file(seed: Rig) -> None:
-    host = seed.lab.replicas[0]
-    host.run("sed -i 's/^repl-ping-slave-period .*/repl-ping-slave-period 77/' /etc/redis.conf")
-    _mended(seed, host, "grep -q '^repl-ping-slave-period 10$' /etc/redis.conf", "redis.conf")
+    drift = "sed -i 's/^repl-ping-slave-period .*/repl-ping-slave-period 77/' /etc/redis.conf"
+    mended = "grep -q '^repl-ping-slave-period 10$' /etc/redis.conf"
+    _mended(seed, seed.lab.replicas[0], drift, mended, "set repl-ping-slave-period in /etc/redis.conf")
 
 
 @pytest.mark.timeout(120)
 def test_a_value_set_on_the_running_redis(seed: Rig) -> None:
     host = seed.lab[master(seed.status())]
+    audited = len(seed.operator.audit())
     with seed.redis(host.name) as client:
         client.config_set("repl-timeout", 99)
         seed.wait(lambda _: client.config_get("repl-timeout")["repl-timeout"] == "60", "repl-timeout back at 60", 90)
-    assert _audited(seed, host, "repl-timeout")
+    assert _audited(seed, audited, host, "set repl-timeout on the running redis")
 
 
 @pytest.mark.timeout(180)
 def test_a_stopped_and_disabled_replica(seed: Rig) -> None:
     first = master(seed.status())
     host = next(host for host in seed.lab.replicas if host.name != first)
-    host.run("systemctl disable --now redis 2>&1")
-    _mended(seed, host, "systemctl is-active -q redis && systemctl is-enabled -q redis", "redis")
+    drift, mended = (
+        "systemctl disable --now redis 2>&1",
+        "systemctl is-active -q redis && systemctl is-enabled -q redis",
+    )
+    _mended(seed, host, drift, mended, "start redis (redis.service)", "enable redis.service")
     seed.wait(lambda s: s.get("replicas") == "3/3", "the replica's link up again")
 
 
 @pytest.mark.timeout(180)
 def test_a_stopped_and_disabled_sentinel(seed: Rig) -> None:
     host = seed.lab.replicas[-1]
-    host.run("systemctl disable --now redis-sentinel 2>&1")
-    _mended(
-        seed, host, "systemctl is-active -q redis-sentinel && systemctl is-enabled -q redis-sentinel", "redis-sentinel"
-    )
+    drift = "systemctl disable --now redis-sentinel 2>&1"
+    mended = "systemctl is-active -q redis-sentinel && systemctl is-enabled -q redis-sentinel"
+    told = ("start sentinel (redis-sentinel.service)", "enable redis-sentinel.service")
+    _mended(seed, host, drift, mended, *told)
     seed.wait(lambda s: s.get("sentinels") == "3/3", "the sentinel back")
 
 
 @pytest.mark.timeout(120)
 def test_a_closed_port(seed: Rig) -> None:
-    host = seed.lab.replicas[1]
-    host.run("firewall-cmd -q --remove-port=26379/tcp; firewall-cmd -q --permanent --remove-port=26379/tcp")
-    _mended(
-        seed,
-        host,
-        "firewall-cmd -q --query-port=26379/tcp && firewall-cmd -q --permanent --query-port=26379/tcp",
-        "26379",
-    )
+    drift = "firewall-cmd -q --remove-port=26379/tcp; firewall-cmd -q --permanent --remove-port=26379/tcp"
+    mended = "firewall-cmd -q --query-port=26379/tcp && firewall-cmd -q --permanent --query-port=26379/tcp"
+    _mended(seed, seed.lab.replicas[1], drift, mended, "open 26379/tcp in firewalld")
 
 
-def _mended(rig: Rig, host: Host, check: str, told: str) -> None:
-    rig.wait(lambda _: host.run(check, check=False).returncode == 0, f"{check} on {host.name}", 100)
-    rig.operator.wait_until(lambda: _audited(rig, host, told), f"an audit line about {told}", 10)
+def _mended(rig: Rig, host: Host, drift: str, mended: str, *told: str) -> None:
+    """Make the drift, and wait until it is mended and each of `told` begins an audit line that came since then."""
+    audited = len(rig.operator.audit())
+    host.run(drift)
+    rig.wait(lambda _: host.run(mended, check=False).returncode == 0, f"{mended} on {host.name}", 100)
+    rig.operator.wait_until(lambda: all(_audited(rig, audited, host, each) for each in told), f"lines of {told}", 10)
 
 
-def _audited(rig: Rig, host: Host, told: str) -> bool:
-    return any(
-        line["host"] == host.name and told in line["what"] and line["result"] == "done" for line in rig.operator.audit()
-    )
+def _audited(rig: Rig, since: int, host: Host, told: str) -> bool:
+    """Whether audit lines since the `since`-th begin so, all of that host; two where a drift was seen half made."""
+    found = [line for line in rig.operator.audit()[since:] if line["what"].startswith(told)]
+    return {(line["host"], line["result"]) for line in found} == {(host.name, "done")}

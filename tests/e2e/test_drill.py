@@ -81,6 +81,7 @@ def test_a_drill_is_refused_unless_all_is_well(seed: Rig) -> None:
 POINTS = [(step, when) for step in COMMANDS if step != "back" for when in ("before", "after")]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_killed_right_after_the_stop(seed: Rig, tmp_path: Path) -> None:
     _killed_at(seed, tmp_path, "stop", "after")

@@ -61,6 +61,17 @@ class Client:
         """How many of the keys the master does not have."""
         return len(keys) - self.proxy.inside(lambda: int(self._connected(self.address).exists(*keys)))
 
+    def led_to(self, replicas: str, sentinels: str) -> tuple[str, str]:
+        """The master by one behind the replicas' Service, which follows it, and by one behind the sentinels'."""
+        link = self.proxy.inside(lambda: self._connected(replicas).info("replication"))
+        named = self.proxy.inside(lambda: self._sentinel(sentinels).sentinel_master(NAME))
+        assert isinstance(named, dict)
+        assert (link["role"], link["master_link_status"]) == ("slave", "up")
+        return str(link["master_host"]), str(named["ip"])
+
+    def _sentinel(self, address: str) -> Redis:
+        return Redis(address, 26379, protocol=2, socket_timeout=1, decode_responses=True)
+
     def _connected(self, address: str) -> Redis:
         return Redis(address, password=self.password, protocol=2, socket_timeout=1, decode_responses=True)
 
@@ -158,10 +169,12 @@ def led_to_the_new_master(rig: Rig, proxy: Proxy) -> None:
     assert {each["addresses"][0]: each["conditions"]["ready"] for each in replicas} == {
         each["address"]: True for each in after["hosts"] if each["address"] != new
     }
+    followed, named = client.led_to(service_address(rig, "-replicas"), service_address(rig, "-sentinels"))
+    assert (followed, named) == (new, new)
 
 
-def service_address(rig: Rig) -> str:
-    return str(rig.cp.get("service", NAME, "-n", NAMESPACE)["spec"]["clusterIP"])
+def service_address(rig: Rig, of: str = "") -> str:
+    return str(rig.cp.get("service", f"{NAME}{of}", "-n", NAMESPACE)["spec"]["clusterIP"])
 
 
 def reason(status: Status) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +12,7 @@ import pytest
 from e2e.rig import Rig, is_healthy, master
 from lab.faults import hang_redis
 from lab.hosts import Host
-from lab.observe import commands_seen
+from lab.observe import Command, Seen, commands_seen
 
 Fault = Callable[[Host], None]
 
@@ -35,8 +36,9 @@ def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -
         status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
         confirmed = time.time()
         assert [command for command in seen.role_commands() if command.at < confirmed] == []
-    _one_switch(seed, old, known, began)
-    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+        _one_switch(seed, old, known, began)
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+        assert _but_the_demotion(seen, seed.lab[old], seed.lab[master(status)]) == []
     assert seed.master_by_role() == [master(status)]
     with seed.redis(old) as client:
         replication = client.info("replication")
@@ -51,12 +53,14 @@ def test_a_master_that_hangs_is_followed_by_one_switch(seed: Rig) -> None:
     old = master(seed.status())
     known = len(seed.status().get("failovers", []))
     seed.before_a_silence()
-    with commands_seen(seed.lab) as seen, hang_redis(seed.lab[old]):
-        began = time.time()
-        seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
-        confirmed = time.time()
-        assert [command for command in seen.role_commands() if command.at < confirmed] == []
-    status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    with commands_seen(seed.lab) as seen:
+        with hang_redis(seed.lab[old]):
+            began = time.time()
+            seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
+            confirmed = time.time()
+            assert [command for command in seen.role_commands() if command.at < confirmed] == []
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+        assert _but_the_demotion(seen, seed.lab[old], seed.lab[master(status)]) == []
     assert seed.master_by_role() == [master(status)]
     _one_switch(seed, old, known, began)
 
@@ -86,13 +90,25 @@ def test_a_master_that_died_is_not_started_before_its_successor_is_there(seed: R
 
 
 @pytest.mark.timeout(240)
-def test_drift_mended_after_a_failover_leaves_therole_lines(seed: Rig) -> None:
+def test_drift_mended_after_a_failover_leaves_the_role_lines(seed: Rig) -> None:
+    old = master(seed.status())
+    kill(seed.lab[old])
+    new = seed.lab[master(seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40))]
+    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
     roles = {host.name: role_lines(host) for host in seed.lab}
     for host in seed.lab:
         host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
     seed.wait(lambda _: all(_directive(host, "repl-timeout") == "60" for host in seed.lab), "repl-timeout mended", 90)
     seed.wait_healthy()
     assert {host.name: role_lines(host) for host in seed.lab} == roles
+    of_the_switch = {host.name: [] if host == new else [f"slaveof {new.address} 6379"] for host in seed.lab}
+    assert {name: re.findall("^slaveof .*", lines, re.MULTILINE) for name, lines in roles.items()} == of_the_switch
+
+
+def _but_the_demotion(seen: Seen, old: Host, new: Host) -> list[Command]:
+    """The operator's commands that decide roles, without those that make the old master a replica of the new one."""
+    demotion = {("SLAVEOF", new.address, "6379"), ("CONFIG", "REWRITE")}
+    return [each for each in seen.role_commands() if each.host != old.name or each.words not in demotion]
 
 
 def _directive(host: Host, name: str) -> str:

@@ -101,6 +101,7 @@ def _drift_is_mended(rig: Rig) -> None:
     assert found.split() == ["repl-timeout", "60"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_cluster_of_two_families_keeps_to_the_older_servers() -> None:
     """Two hosts of EL7 and two of EL9: the newer are promoted last, and one that was all the same is told."""

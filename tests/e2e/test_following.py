@@ -93,8 +93,10 @@ def test_a_host_that_hangs_does_not_delay_who_is_master(seed: Rig) -> None:
         f'rso_failover_phase_seconds_count{{name="{NAME}",namespace="{NAMESPACE}",phase="publish"}}',
     )
     before = [metric(seed, sample) or 0 for sample in counted]
+    away, back = (len(events(seed, reason)) for reason in ("HostUnreachable", "HostBack"))
     with hang_ssh(seed.lab[old]):
         seed.wait(lambda s: condition(s, "HostsReachable").get("status") == "False", "the hanging host told", 40)
+        assert old in wait_told(seed, "HostUnreachable", away + 1)
         fail_over(seed)
         status = seed.wait(lambda s: master(s) not in ("", old), "the new master", 10)
         entry = status["failovers"][-1]
@@ -112,12 +114,13 @@ def test_a_host_that_hangs_does_not_delay_who_is_master(seed: Rig) -> None:
     )
     seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well again", 90)
     assert len(events(seed, "MasterChanged")) == known + 1
+    assert old in wait_told(seed, "HostBack", back + 1)
 
 
 def told_by_two(rig: Rig, since: str) -> float:
     """When two of the three sentinels had told of a switch: where the third hangs, when the leader has ended it."""
     lines = [each for each in rig.operator.lines() if each.get("channel") == "+switch-master" and each["time"] >= since]
-    first = {each["sentinel"]: seconds(each["time"]) for each in reversed(lines)}
+    first = {each["host"]: seconds(each["time"]) for each in reversed(lines)}
     return sorted(first.values())[:2][-1]
 
 
@@ -172,6 +175,7 @@ def test_a_master_that_restarts_at_once_is_told(seed: Rig) -> None:
     seed.wait_healthy()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_sentinels_that_were_told_anew_begin_to_count_at_nought(seed: Rig) -> None:
     """SENTINEL REMOVE and MONITOR on all of them, by a person: the older epoch is believed once all of them agree."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ import pytest
 from e2e.rig import FAST_RESYNC, NAME, Rig, Status, is_healthy, master
 from e2e.test_failover import kill
 from e2e.test_outage import fail_over, settled
-from lab.observe import commands_seen
+from lab.hosts import Host
+from lab.observe import Command, commands_seen
 from lab.operator import OperatorProcess
 from lab.seed import NAMESPACE
 
 # A Lease that is free again soon after its holder was killed: else every restart of these tests waits 15 s.
 SHORT_LEASE = {"RSO_LEASE_DURATION": "2", "RSO_LEASE_RENEW_DEADLINE": "1.5", "RSO_LEASE_RETRY": "0.3"}
+_ASKING = ["SENTINEL", "MASTER"]  # who is master, and of which epoch
 STEPS = 53  # of the install of the seed's cluster, those of all hosts together
 
 
@@ -170,40 +173,67 @@ def test_killed_right_after_it_told_of_a_switch_that_it_had_only_read(seed: Rig,
 
 
 @pytest.mark.timeout(300)
-def test_frozen_in_the_middle_of_a_pass_and_resumed_after_a_failover(seed: Rig, tmp_path: Path) -> None:
+def test_frozen_in_the_middle_of_a_step_and_resumed_after_a_failover(seed: Rig, tmp_path: Path) -> None:
     """Its first act is to read again: what it had planned before is not done on what it knew before."""
     old = master(seed.status())
     seed.operator.stop()
     late = next(host for host in seed.lab if host.name != old)
     late.run("systemctl stop redis")  # its start is planned behind the first step, on what was known before the freeze
-    for host in seed.lab:
-        host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
+    late.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
     steps = tmp_path / "steps"
-    frozen = accident(seed, "freeze", "1", steps, "frozen")
-    frozen.start("e2e.dying")
+    frozen = accident(seed, "freeze", "never", steps, "frozen", settings={"RSO_STEP_TIMEOUT": "300"})
     try:
-        frozen.wait_until(lambda: steps.exists() and is_stopped(frozen.pid), "the freeze", 60)
-        began = time.monotonic()
         with commands_seen(seed.lab) as seen:
+            with locked(late):
+                frozen.start("e2e.dying")
+                frozen.wait_until(lambda: waits_for_the_lock(late), "the step", 60)
+                frozen.freeze()
+            began = time.monotonic()
             kill(seed.lab[old])
             _wait_for_switch(seed, old)
             time.sleep(max(0.0, 60 - (time.monotonic() - began)))
-            done_before = len(steps.read_text().splitlines())
-            resumed = len(frozen.lines())
+            assert "\nrepl-timeout 60\n" in late.run("cat /etc/redis.conf").stdout, "the host ended the step by itself"
+            assert not steps.exists(), "the operator knows that a step has ended"
+            resumed, at = len(frozen.lines()), time.time()
             frozen.resume()
             frozen.wait_until(lambda: len(frozen.audit()) > 0 and _passed(frozen, resumed), "a pass after it", 60)
             assert seen.role_commands() == []
-        assert done_before == 1
+            _reads_first([each for each in seen.commands() if each.at >= at], [host.name for host in seed.lab.replicas])
         sentences = [str(line.get("message")) for line in frozen.lines()[resumed:]]
         halted = [each for each in sentences if "the rest is planned anew" in each]
         assert halted, sentences
         assert "too old to act on" in halted[0] or "Lease could not be renewed" in halted[0]
         began_anew = sentences.index(halted[0])
         assert not any("start redis" in each for each in sentences[:began_anew]), sentences
+        assert steps.read_text().splitlines()[0] == f"{late.name}: set repl-timeout in /etc/redis.conf"
         status = seed.wait(lambda s: all_well(seed, s), "all well", 120)
         assert seed.master_by_role() == [master(status)]
     finally:
         frozen.kill()
+
+
+def _reads_first(commands: Sequence[Command], sentinels: Sequence[str]) -> None:
+    """All sentinels are asked who is master before anything is sent that changes something."""
+    asked = {each.host: each.at for each in reversed(commands) if [word.upper() for word in each.words[:2]] == _ASKING}
+    assert sorted(asked) == sorted(sentinels), commands
+    early = [each for each in commands if each.affects_writes and each.at < max(asked.values())]
+    assert early == []
+
+
+@contextmanager
+def locked(host: Host) -> Iterator[None]:
+    """Somebody holds the lock that every step takes first."""
+    lock = "/var/lib/redis-sentinel-operator/lock"
+    host.run(f"flock {lock} sleep 600 >/dev/null 2>&1 </dev/null & echo $! >/run/holder")
+    try:
+        yield
+    finally:
+        host.run(f"pkill -P $(cat /run/holder) sleep; rm /run/holder; flock -w 30 {lock} true")
+
+
+def waits_for_the_lock(host: Host) -> bool:
+    """Whether a step has begun on the host, and stands before the lock."""
+    return host.run("pgrep -xf 'flock -w 20 9'", check=False).returncode == 0
 
 
 def all_well(rig: Rig, status: Status) -> bool:

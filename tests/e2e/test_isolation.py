@@ -10,6 +10,7 @@ import pytest
 
 from e2e.rig import FAST_RESYNC, Rig, condition, is_healthy, master
 from e2e.test_failover import kill
+from e2e.test_interrupted import locked, waits_for_the_lock
 from lab.faults import cut_off, hang_ssh
 from lab.hosts import Host
 from lab.operator import OperatorProcess
@@ -77,9 +78,9 @@ def test_the_others_get_what_is_declared_while_a_step_on_one_hangs(seed: Rig, pa
     """The session stands still in the middle of a step, which then waits for longer than all of this takes."""
     hung = next(host for host in seed.lab.replicas if host.name != master(seed.status()))
     others = [host for host in seed.lab if host is not hung]
-    with _locked(hung):
+    with locked(hung):
         seed.declare(redis={"config": {**CONFIG, "repl-timeout": 61}})
-        seed.wait(lambda _: hung.run("pgrep -xf 'flock -w 20 9'", check=False).returncode == 0, "the step", 30)
+        seed.wait(lambda _: waits_for_the_lock(hung), "the step", 30)
         with hang_ssh(hung):
             seed.wait(lambda _: _all_have(others, "61"), "the others' part of what was declared", 30)
             audited = len(patient.audit())
@@ -94,17 +95,6 @@ def test_the_others_get_what_is_declared_while_a_step_on_one_hangs(seed: Rig, pa
     seed.wait(lambda s: is_healthy(s) and _all_have([hung], "62"), "its part, and all well", 120)
     seed.declare()
     seed.wait_healthy()
-
-
-@contextmanager
-def _locked(host: Host) -> Iterator[None]:
-    """Somebody holds the lock that every step takes first."""
-    lock = "/var/lib/redis-sentinel-operator/lock"
-    host.run(f"flock {lock} sleep 600 >/dev/null 2>&1 </dev/null & echo $! >/run/holder")
-    try:
-        yield
-    finally:
-        host.run(f"pkill -P $(cat /run/holder) sleep; rm /run/holder; flock -w 30 {lock} true")
 
 
 def _all_have(hosts: Iterable[Host], seconds: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from e2e.rig import NAME, Rig, Status, condition, is_healthy, master
+from e2e.test_scaling import declare, installed, is_out
 from lab.ledger import ledger
 from lab.seed import NAMESPACE
 
@@ -76,3 +77,26 @@ def test_a_master_is_replaced_before_it_is_stopped(seed: Rig) -> None:
         )
         book.wait(30, seed.lab[new].address)
     assert [ack for ack in book.missing(seed.lab[new]) if ack.kind == "plain"] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_fenced_host_that_is_taken_out_leaves_and_nothing_starts_there(bare: Rig) -> None:
+    """It is taken out of both fields in one change; its fence stays, and goes when the host is added again."""
+    rig, host = bare, list(bare.lab)[3]
+    installed(rig, 4)
+    declare(rig, 4, fencedHosts=[host.name])
+    rig.wait(lambda s: is_healthy(s) and host_of(s, host.name)["state"] == "Fenced", "it is fenced", 90)
+    with ledger(rig.lab, rig.password) as book:
+        declare(rig, 3)
+        status = rig.wait_healthy()
+        book.wait(10)
+    assert [each["name"] for each in status["hosts"]] == [each.name for each in list(rig.lab)[:3]]
+    assert is_out(host)
+    assert book.missing(rig.lab[master(status)]) == []
+    host.run("systemctl start redis redis-sentinel")
+    assert host.run(PROCESSES, check=False).stdout == ""
+    host.run("rm -f /var/lib/redis/* /etc/redis-sentinel.conf")
+    declare(rig, 4)
+    status = rig.wait_healthy()
+    assert (status["ready"], status["sentinels"]) == ("4/4", "4/4")

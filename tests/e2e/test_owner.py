@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from e2e.rig import NAME, Rig, Status, condition, is_healthy, master
 from e2e.test_adopt import manage
+from e2e.test_interrupted import accident
 from lab.faults import cut_off, hang_ssh
 from lab.observe import untouched
 from lab.operator import OperatorProcess
@@ -71,22 +73,35 @@ def test_a_second_operator_waits_for_the_lease(seed: Rig) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_deleted_and_made_anew_in_the_middle_of_a_pass(seed: Rig) -> None:
+def test_deleted_and_made_anew_in_the_middle_of_a_pass(seed: Rig, tmp_path: Path) -> None:
     """The new object knows nothing of the old one's status; the hosts are adopted as they run."""
-    old = seed.body()
-    pids = {host.name: _redis_pid(seed, host.name) for host in seed.lab}
+    old, steps = seed.body(), tmp_path / "steps"
+    seed.operator.stop()
+    late, *others = [host for host in seed.lab if host.name != master(seed.status())]
+    late.run("systemctl stop redis")  # its start is planned behind the step in which the old object's pass is held
+    others.append(seed.lab[master(seed.status())])
+    pids = {host.name: _redis_pid(seed, host.name) for host in others}
     for host in seed.lab:
         host.run("sed -i 's/^repl-timeout .*/repl-timeout 44/' /etc/redis.conf")
-    seed.cp.kubectl("annotate", "rsc", NAME, "-n", "redis", "redis-sentinel-operator.io/act=wake - now", "--overwrite")
-    seed.delete()
-    seed.declare()
-    status = seed.wait_healthy()
+    with accident(seed, "hold", "set repl-timeout", steps) as held:
+        held.start("e2e.dying")
+        held.wait_until(lambda: steps.exists() and len(steps.read_text().splitlines()) == 4, "a step of each host", 60)
+        ended = _passes_ended(held)
+        seed.delete()
+        steps.with_suffix(".go").touch()
+        time.sleep(2)
+        assert late.run("systemctl is-active redis", check=False).stdout.strip() == "inactive", "the pass went on"
+        assert _passes_ended(held) == ended, "the pass was to be in the middle of its steps"
+        seed.declare()
+        status = seed.wait_healthy()
+        starts = [line for line in steps.read_text().splitlines()[4:] if "start redis" in line]
+        assert starts == [f"{late.name}: start redis (redis.service)"], "planned anew, for the new object"
     new = seed.body()
     assert new["metadata"]["uid"] != old["metadata"]["uid"]
     assert "bootstrap" not in status, "the cluster was alive: adopted, not set up"
     assert "acts" not in status
     assert "failovers" not in status
-    assert {host.name: _redis_pid(seed, host.name) for host in seed.lab} == pids
+    assert {host.name: _redis_pid(seed, host.name) for host in others} == pids
 
 
 @pytest.mark.timeout(300)
@@ -132,6 +147,10 @@ def test_a_namespace_goes_with_its_secrets_gone_first(seed: Rig) -> None:
     assert [host.run("systemctl is-active redis").stdout.strip() for host in seed.lab] == ["active"] * 4
     seed.declare()
     seed.wait_healthy()
+
+
+def _passes_ended(operator: OperatorProcess) -> int:
+    return sum("woken_by" in line for line in operator.lines())
 
 
 def _identity(rig: Rig) -> str:

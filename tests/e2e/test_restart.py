@@ -28,7 +28,7 @@ def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(se
         "Refused",
         "nothing waits for a restart: no entry in status.hosts[].config has pendingRestart true",
     )
-    _waits(seed)
+    waits_for_a_restart(seed)
     old = master(seed.status())
     before = changed_for_a_while(seed)
     with commands_seen(seed.lab) as seen:
@@ -53,7 +53,7 @@ def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(se
 @pytest.mark.timeout(500)
 def test_killed_in_the_middle_of_a_restart(seed: Rig, tmp_path: Path, step: str, when: str) -> None:
     settle(seed)
-    _waits(seed)
+    waits_for_a_restart(seed)
     old = master(seed.status())
     sentence = PROCEDURES["restart"].commands[step]
     seed.operator.stop()
@@ -77,7 +77,7 @@ def _databases(rig: Rig, host: str) -> int:
         return int(client.config_get("databases")["databases"])
 
 
-def _waits(rig: Rig) -> None:
+def waits_for_a_restart(rig: Rig) -> None:
     """Declare one more database; the replicas get it by themselves, the master waits."""
     redis = rig.body()["spec"]["redis"]
     more = _databases(rig, master(rig.status())) + 1

@@ -28,10 +28,15 @@ def hosts(rig: Rig, count: int) -> list[dict[str, Any]]:
     return [{"name": host.name, "address": host.address} for host in list(rig.lab)[:count]]
 
 
-def declare(rig: Rig, count: int) -> None:
+def declare(rig: Rig, count: int, **changes: Any) -> None:
     """Declare the first hosts; four sentinels are an even number, which a person has to want."""
+    rig.declare(**spec(rig, count), **changes)
+
+
+def spec(rig: Rig, count: int) -> dict[str, Any]:
+    """What is declared then."""
     unsafe = {"evenSentinels": True} if count % 2 == 0 else None
-    rig.declare(hosts=hosts(rig, count), sentinel=_SETTINGS, unsafe=unsafe)
+    return {"hosts": hosts(rig, count), "sentinel": _SETTINGS, "unsafe": unsafe}
 
 
 def installed(rig: Rig, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from e2e.acting import answer, ask, changed_for_a_while, failovers_asked
 from e2e.rig import Rig, is_healthy, master
+from e2e.scenarios import wait_for
 from e2e.test_families import cluster_of
 from e2e.test_following import events
 from e2e.test_interrupted import accident
@@ -142,3 +144,38 @@ def settle(rig: Rig) -> None:
     rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
     since = datetime.fromisoformat(rig.status()["master"]["since"]).timestamp()
     time.sleep(max(0.0, since + _SETTLED - time.time()))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_gigabyte_is_sent_to_all_and_no_plain_write_is_lost(bare: Rig) -> None:
+    """3.2 sends all of it to each replica of the new master; the pause does not wait for that."""
+    bare.declare()
+    bare.operator.start()
+    bare.wait_healthy()
+    settle(bare)
+    pauses = {}
+    for gigabytes in (0, 1):
+        if gigabytes:
+            fill(bare, master(bare.status()))
+            settle(bare)
+        with ledger(bare.lab, bare.password) as book:
+            told = answer(bare, ask(bare, "switchover -"), 200)
+            assert told["result"] == "Done", told
+            book.wait(30, bare.lab[master(bare.status())].address)
+            bare.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 300)
+        new = master(bare.status())
+        assert bare.master_by_role() == [new]
+        assert [ack for ack in book.missing(bare.lab[new]) if ack.kind == "plain"] == []
+        pauses[gigabytes] = book.pause()
+    with bare.redis(new) as client:
+        assert client.info("memory")["used_memory"] >= 1 << 30
+    log.info("longest pause without data %.1f s, with 1 GB %.1f s", pauses[0], pauses[1])
+
+
+def fill(rig: Rig, chief: str) -> None:
+    """One GiB in values of a megabyte, on all servers."""
+    with rig.redis(chief) as client:
+        for number in range(1024):
+            client.set(f"bulk:{number}", secrets.token_bytes(1 << 20))
+        wait_for(lambda: client.wait(3, 2000) == 3, "all of it on all replicas", 120)

@@ -21,7 +21,8 @@ from lab.resp import Resp, RespError
 
 _EVERY = 0.1
 _LATE = 5.0  # seconds by which a look may come after what it sees
-_PATIENCE = 5.0  # seconds for which a replica may be seen offered: status, role and status are asked one by one
+_PATIENCE = 1.5  # seconds for which a replica may be seen offered: status, role and status are asked one by one
+_LEADS = 5.0  # seconds until the Service must have been seen to lead to a master
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Watch:
     offers: list[Offer] = field(default_factory=list)
     led: list[tuple[float, str]] = field(default_factory=list)  # since when the Service leads to which address
     wrong: list[str] = field(default_factory=list)
+    longest: float = 0.0  # seconds for which a replica was seen offered
     errors: list[BaseException] = field(default_factory=list)
     _suspects: dict[str, float] = field(default_factory=dict)  # addresses of replicas that are offered, since when
     _over: threading.Event = field(default_factory=threading.Event)
@@ -75,6 +77,7 @@ class Watch:
         """A replica that is offered longer than the looks take is wrong."""
         replicas = {host.address for host in self.rig.lab if host.address in addresses and self._is_replica(host)}
         self._suspects = {address: self._suspects.get(address, at) for address in replicas}
+        self.longest = max([self.longest, *(at - since for since in self._suspects.values())])
         self.wrong += [
             f"{address} is a replica and offered as master since {since:.1f}"
             for address, since in self._suspects.items()
@@ -86,7 +89,7 @@ class Watch:
 
     def led_to(self, address: str) -> None:
         """Wait until the Service has been seen to lead there. Raises LabError."""
-        if not wait_until(lambda: bool(self.led) and self.led[-1][1] == address, _PATIENCE):
+        if not wait_until(lambda: bool(self.led) and self.led[-1][1] == address, _LEADS):
             raise LabError(f"the Service does not lead to {address}: {self.led[-3:]}")
 
     def reigns(self) -> list[Reign]:

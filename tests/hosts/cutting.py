@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 
 from redis_sentinel_operator.apply import resp
 from redis_sentinel_operator.connect.command import CommandResult
@@ -78,20 +79,20 @@ def cut_short(link: HostLink, after: int) -> Iterator[list[bool]]:
 
 
 @contextmanager
-def answer_lost(number: int) -> Iterator[None]:
-    """The answer to a command to redis or sentinel does not arrive: the first, the second ... of those of steps."""
-    ask, asked = resp.ask, 0
+def answer_lost(number: int, room: ModuleType = resp) -> Iterator[None]:
+    """The answer to a command to redis or sentinel does not arrive: the first, the second ... of a room's steps."""
+    ask, asked = room.ask, 0
 
     async def lose(client: object, *words: str) -> object:
         nonlocal asked
-        answer = await ask(client, *words)  # type: ignore[arg-type]
+        answer = await ask(client, *words)
         asked += 1
         if asked == number:
             raise SessionLost("the connection ended before the answer came")
         return answer
 
-    setattr(resp, ask.__name__, lose)
+    setattr(room, ask.__name__, lose)
     try:
         yield
     finally:
-        setattr(resp, ask.__name__, ask)
+        setattr(room, ask.__name__, ask)

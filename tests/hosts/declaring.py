@@ -14,10 +14,12 @@ from lab.seedcluster import MASTER_NAME
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import canonical
 from redis_sentinel_operator.conf.values import same
+from redis_sentinel_operator.conf.version import at_least
 from redis_sentinel_operator.model.step import Impact
 from redis_sentinel_operator.model.verdict import Confirmed
 
 KEYS = 2000
+BASE = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
 # Every class: bytes, a word, a number, flags, a set of letters, pairs, several lines, seconds, an alias.
 LIVE = {
     "maxmemory": "1gb",
@@ -45,6 +47,27 @@ OTHER = {
     "timeout": "0",
     "slave-serve-stale-data": "yes",
 }
+# What is live only from a version on: addresses, a text, numbers, flags. No octal number is live in any.
+LATER = {
+    "6.2": (
+        {"bind": "* -::*", "proc-title-template": "{title} {listen-addr}", "oom-score-adj-values": "0 100 800"},
+        {"bind": "0.0.0.0", "proc-title-template": "{title} {config-file}", "oom-score-adj-values": "1 2 3"},
+    ),
+    "7.0": (
+        {"shutdown-on-sigterm": "nosave now", "latency-tracking-info-percentiles": "50 99.5"},
+        {"shutdown-on-sigterm": "force", "latency-tracking-info-percentiles": "1"},
+    ),
+}
+
+
+def values_for(host: Host) -> tuple[dict[str, str], dict[str, str]]:
+    """What is declared on the family of a host, and what somebody else sets there."""
+    live, other = dict(LIVE), dict(OTHER)
+    for since, (more, drift) in LATER.items():
+        if at_least(host.family.redis.version, since):
+            live |= more
+            other |= drift
+    return live, other
 
 
 def with_data(lab: Lab) -> Lab:
@@ -58,8 +81,7 @@ def with_data(lab: Lab) -> Lab:
 
 
 def declare(loop: Passes, config: Mapping[str, str], **changes: object) -> None:
-    base = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
-    declared = {canonical(name): value for name, value in {**base, **config}.items()}
+    declared = {canonical(name): value for name, value in {**BASE, **config}.items()}
     loop.desired = replace(loop.desired, redis_config=declared, **changes)  # type: ignore[arg-type]
 
 
@@ -97,38 +119,56 @@ def has(host: Host, config: Mapping[str, str]) -> bool:
 
 async def live_ones(loop: Passes, whole: Lab) -> None:
     """Every class of directive is changed, drifts, and is removed, without a restart and without losing a key."""
+    live, other = values_for(whole.master01)
     before = {
-        host.name: (redis_conf.parse(conf(host)), {name: running(host, name) for name in LIVE}) for host in whole.hosts
+        host.name: (redis_conf.parse(conf(host)), {name: running(host, name) for name in live}) for host in whole.hosts
     }
     processes = pids(whole)
 
-    declare(loop, LIVE)
+    declare(loop, live)
     done = await loop.until_settled()
     assert {each.step.impact for each in done} == {Impact.NONE}
-    assert all(has(host, LIVE) for host in whole.hosts)
+    assert all(has(host, live) for host in whole.hosts)
 
-    for name, value in OTHER.items():
+    for name, value in other.items():
         redis(whole.replicas[0], "CONFIG", "SET", name, value)
     reading = await loop.read()
-    assert {each.key for each in reading.todo.drift[whole.replicas[0].name]} == {canonical(name) for name in LIVE}
+    assert {each.key for each in reading.todo.drift[whole.replicas[0].name]} == {canonical(name) for name in live}
     redis(whole.replicas[0], "CONFIG", "REWRITE")
     redis(whole.master01, "CONFIG", "REWRITE")
     await loop.until_settled()
-    assert all(has(host, LIVE) for host in whole.hosts)
+    assert all(has(host, live) for host in whole.hosts)
 
     declare(loop, {})
     await loop.until_settled()
     for host in whole.hosts:
         parsed, values = before[host.name]
-        assert {name: running(host, name) for name in LIVE} == values
+        assert {name: running(host, name) for name in live} == values
         now = redis_conf.parse(conf(host))
-        back = {name: (parsed.get(name), now.get(name)) for name in map(canonical, LIVE)}
+        back = {name: (parsed.get(name), now.get(name)) for name in map(canonical, live)}
         assert all(same(name, had or "", has_ or "") for name, (had, has_) in back.items() if had is not None), back
         assert [name for name, (had, has_) in back.items() if had is None and has_ is not None] == []
     assert (pids(whole), {host.name: keys(host) for host in whole.hosts}) == (
         processes,
         {host.name: KEYS for host in whole.hosts},
     )
+
+
+async def append_only(loop: Passes, whole: Lab) -> None:
+    """Switched on live, the file holds all: a replica that is killed has every key of it; and off again."""
+    server, watching = whole.master01.family.units
+    processes = pids(whole)
+    declare(loop, {"appendonly": "yes"})
+    await loop.until_settled()
+    assert pids(whole) == processes
+    assert all(has(host, {"appendonly": "yes"}) for host in whole.hosts)
+    host = whole.replicas[0]
+    host.run(f"systemctl stop {watching}; systemctl kill -s KILL {server}")
+    await loop.until_settled()
+    assert keys(host) == KEYS
+    declare(loop, {})
+    await loop.until_settled()
+    assert all(has(each, {"appendonly": "no"}) for each in whole.hosts)
 
 
 async def restart_only(loop: Passes, whole: Lab) -> None:

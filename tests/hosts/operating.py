@@ -24,6 +24,7 @@ from lab.seedcluster import PASSWORD
 from redis_sentinel_operator import reconcile
 from redis_sentinel_operator.apply.executor import execute
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import Step
 from redis_sentinel_operator.model.verdict import Confirmed
@@ -100,20 +101,35 @@ class Operator:
 
     loop: Passes
     dies: tuple[str, str] | None = None
+    patience: Patience = field(default_factory=Patience)
     then: tuple[str, Callable[[], object]] | None = None  # what happens once right after a step, by its sentence
     spoils: tuple[str, Callable[[], object]] | None = None  # what happens once right before a step
     robbed: bool = False
+    seconds: float = 120.0
     done: list[tuple[str, str]] = field(default_factory=list)  # host and sentence of each step that was done
     stored: dict[str, Any] = field(default_factory=lambda: {"phase": "Healthy"})
 
-    async def run(self, wish: Wish) -> dict[str, Any]:
-        """Passes until the act is answered; the answer."""
+    async def run(self, wish: Wish | str) -> dict[str, Any]:
+        """Passes until the act is answered, or the procedure of that name that the spec asks for; the answer."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reconcile, "execute", self.execute)
             return await self._lives(wish)
 
-    async def _lives(self, wish: Wish) -> dict[str, Any]:
-        async with asyncio.timeout(120):
+    async def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Passes without any act until that is true of status; the status."""
+        board = Board(self.loop.desired.ref, self.stored, self._write, lambda: datetime.now(UTC))
+        task = asyncio.create_task(board.run())
+        try:
+            async with asyncio.timeout(120):
+                while not true(board.document()):
+                    await self._one_pass(board, None)
+            return board.document()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _lives(self, wish: Wish | str) -> dict[str, Any]:
+        async with asyncio.timeout(self.seconds):
             while True:
                 try:
                     return await self._live(wish)
@@ -122,13 +138,13 @@ class Operator:
                     if self.robbed:
                         self.stored = {"phase": "Healthy"}
 
-    async def _live(self, wish: Wish) -> dict[str, Any]:
+    async def _live(self, wish: Wish | str) -> dict[str, Any]:
         board = Board(self.loop.desired.ref, self.stored, self._write, lambda: datetime.now(UTC))
         task = asyncio.create_task(board.run())
         try:
             while True:
-                await self._one_pass(board, wish)
-                acts = [act for act in board.document().get("acts", []) if act["at"] == wish.at]
+                await self._one_pass(board, wish if isinstance(wish, Wish) else None)
+                acts = [act for act in board.document().get("acts", []) if wish in (act["verb"], _wish(act))]
                 done = [act for act in acts if act["result"] != "Running"]
                 if done:
                     await board.flush()  # the next act finds what this one has told
@@ -140,7 +156,7 @@ class Operator:
     async def _write(self, document: Any) -> None:
         self.stored = dict(document)
 
-    async def _one_pass(self, board: Board, wish: Wish) -> None:
+    async def _one_pass(self, board: Board, wish: Wish | None) -> None:
         outcome = await reconcile.reconcile(
             reconcile.Pass(
                 desired=self.loop.desired,
@@ -152,7 +168,8 @@ class Operator:
                 late=Late(2.0, lambda _: None),
                 interrupted=lambda _: None,
                 rounds=Rounds(self.loop.settings, lambda _: None),
-                wish=None if wish.at in board.answered else wish,
+                patience=self.patience,
+                wish=None if wish is None or wish.at in board.answered else wish,
             )
         )
         await asyncio.sleep(0.3 if outcome.requeue_after else 0.0)
@@ -173,3 +190,7 @@ class Operator:
         if dies:
             raise Killed
         return result
+
+
+def _wish(act: dict[str, Any]) -> Wish:
+    return Wish(act["verb"], act.get("arg", "-"), act["at"])

@@ -27,11 +27,12 @@ from redis_sentinel_operator.model.desired import (
     SentinelSettings,
     SshAccess,
 )
-from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.fact import ClusterFacts, Fact, SurveyFacts
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import Plan, Step
 from redis_sentinel_operator.model.verdict import BootstrapRecord, MasterRecord, Verdict
+from redis_sentinel_operator.observe import survey
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from redis_sentinel_operator.settings import Settings
@@ -94,6 +95,11 @@ class Passes:
         context = JudgeContext(self.guard.owner, self.bootstrap, math.inf, self.down_for, last_for=last_for)
         verdict = judge(self.desired, facts, self.last, context)
         return Reading(facts, verdict, plan(self.desired, facts, verdict, self._context(adopt)))
+
+    async def survey(self) -> Mapping[str, Fact[SurveyFacts]]:
+        """All hosts asked at length."""
+        asked = (survey.read(self.desired, host, self.links[host.name], self.settings) for host in self.desired.hosts)
+        return dict(zip((host.name for host in self.desired.hosts), await asyncio.gather(*asked), strict=True))
 
     async def do(self, step: Step) -> StepResult:
         return await execute(step, self.links, self.desired, self.guard, self.settings)

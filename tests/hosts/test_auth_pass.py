@@ -14,6 +14,7 @@ from lab.families import FAMILIES
 from lab.hosts import Host
 from lab.labs import Lab, hosts_lab
 from lab.processes import wait_until
+from lab.resp import Resp, RespError
 from lab.seedcluster import MASTER_NAME, PASSWORD
 from lab.workers import worker_lab
 from redis_sentinel_operator.conf.sentinel_conf import parse
@@ -116,3 +117,16 @@ async def _mended(loop: Passes, lab: Lab) -> list[StepResult]:
         if in_touch(lab):
             return done + await loop.until_settled()
     raise AssertionError("the sentinels are not in touch with the master")
+
+
+async def test_a_replica_that_lets_everybody_in_asks_for_the_password_again(whole: Lab) -> None:
+    """It refuses whoever sends one, and so the operator, who comes anew, sends it none."""
+    host = whole.replicas[0]
+    async with settled_passes(whole) as loop:
+        await loop.until_settled()
+    redis(host, "CONFIG", "SET", "requirepass", "")
+    async with settled_passes(whole) as loop:
+        done = await loop.until_settled()
+    assert [(each.step.host, each.step.what) for each in done] == [(host.name, "set requirepass on the running redis")]
+    with Resp.to(host) as link, pytest.raises(RespError, match="NOAUTH"):
+        link.call("PING")

@@ -16,8 +16,10 @@ from lab.iptables import use_iptables
 from lab.labs import Lab
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.errors import SessionLost
+from redis_sentinel_operator.model.departure import RemovePackage, RemoveTraces, SaveData
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
-from redis_sentinel_operator.model.operation import OperationAction
+from redis_sentinel_operator.model.operation import MonitorAnew, OperationAction
+from redis_sentinel_operator.model.package import FetchPackage, UpgradePackage
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
     Action,
@@ -39,17 +41,21 @@ from redis_sentinel_operator.model.verdict import MasterRecord
 
 pytestmark = pytest.mark.timeout(240)
 
-# These tests cut every kind of step there is: those of a set-up, over RESP, those that mend, and of a deletion.
+# Every kind of step there is: these tests cut those of a set-up, over RESP, those that mend, and of a deletion.
 OVER_RESP = {ConfigSet, SentinelSet}
 OF_TROUBLE = {StopUnit, MakeReplica, RestoreMaster}
 OF_A_DELETION = {ReleaseClaim}
+OF_AN_UNINSTALL = {SaveData, RemovePackage, RemoveTraces}  # e2e/test_deletion.py kills before and after each of them
 OF_A_HOST_THAT_LEAVES = {DisableUnits, SentinelReset}  # test_leaving.py
 OF_A_FENCE = {HoldUnits, FreeUnits}  # test_fence.py
-OF_SELINUX = {LabelFile, AllowPorts}  # no host of the lab has it
+# No host of the lab has SELinux: test_machine.py cuts AllowPorts with a false semanage. LabelFile is cut nowhere, as no
+# label can be given: captures alone hold it (unit/plan/test_machine.py, unit/apply/test_kernel_scripts.py).
+OF_SELINUX = {LabelFile, AllowPorts}
 OF_AN_ADOPTION = {RememberNotes, ProveRewrite}
-OF_A_PROCEDURE = {*get_args(OperationAction)}  # test_operation.py kills before and after each of their commands
+# test_operation.py, test_reset_stale.py and test_upgrade.py kill before and after each of their commands.
+OF_A_PROCEDURE = {*get_args(OperationAction), MonitorAnew, FetchPackage, UpgradePackage}
 OF_OTHERS = OVER_RESP | OF_TROUBLE | OF_A_DELETION | OF_A_HOST_THAT_LEAVES | OF_A_FENCE | OF_SELINUX | OF_AN_ADOPTION
-OF_OTHERS |= OF_A_PROCEDURE
+OF_OTHERS |= OF_A_PROCEDURE | OF_AN_UNINSTALL
 OF_A_SET_UP = {*get_args(Action)} - OF_OTHERS
 MIDDLE = 25  # commands of a script; the guard has some 23
 LAST = 76  # as many has the longest: the firewall of a host with both servers

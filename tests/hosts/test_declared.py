@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.declaring import KEYS, declare, has, keys, live_ones, pids, restart_only, running, with_data
+from hosts.declaring import KEYS, append_only, declare, keys, live_ones, restart_only, running, with_data
 from hosts.passes import OWNER, Passes
 from hosts.stepping import OF_THE_MACHINE, sentinel
 from lab.labs import Lab
@@ -46,18 +46,7 @@ async def test_cut_off_between_two_commands_it_goes_on(loop: Passes, whole: Lab)
 
 
 async def test_append_only_is_switched_on_without_losing_a_key(loop: Passes, whole: Lab) -> None:
-    processes = pids(whole)
-    declare(loop, {"appendonly": "yes"})
-    await loop.until_settled()
-    assert pids(whole) == processes
-    assert all(has(host, {"appendonly": "yes"}) for host in whole.hosts)
-    host = whole.replicas[0]
-    host.run("systemctl stop redis-sentinel; systemctl kill -s KILL redis")
-    await loop.until_settled()
-    assert keys(host) == KEYS
-    declare(loop, {})
-    await loop.until_settled()
-    assert all(has(each, {"appendonly": "no"}) for each in whole.hosts)
+    await append_only(loop, whole)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +54,8 @@ async def test_append_only_is_switched_on_without_losing_a_key(loop: Passes, who
     [
         ({"maxmemory": "1mb"}, "WouldEvict"),
         ({"dir": "/srv"}, "NotWithData"),
-        ({"dbfilename": "other.rdb"}, "NotWithData"),
-        ({"databases": "8"}, "NotWithData"),
+        pytest.param({"dbfilename": "other.rdb"}, "NotWithData", marks=pytest.mark.long),
+        pytest.param({"databases": "8"}, "NotWithData", marks=pytest.mark.long),
         ({"lazyfree-lazy-expire": "yes"}, "DirectiveNotInVersion"),
     ],
 )

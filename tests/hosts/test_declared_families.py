@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hosts.declaring import live_ones, restart_only, with_data
+from hosts.declaring import append_only, live_ones, restart_only, with_data
 from hosts.passes import settled_passes
 from lab.labs import Lab, hosts_lab
 from lab.workers import worker_lab
@@ -28,4 +28,5 @@ def whole(request: pytest.FixtureRequest) -> Iterator[Lab]:
 async def test_every_class_of_directive(whole: Lab) -> None:
     async with settled_passes(whole) as loop:
         await live_ones(loop, whole)
+        await append_only(loop, whole)
         await restart_only(loop, whole)

@@ -22,6 +22,7 @@ def recorded(family: str, folder: Path, until: str) -> dict[str, list[SentinelEv
     return {name: read(folder / f"{name}.jsonl") for name in names}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_failovers_of_today_are_told_as_the_recorded_ones(tmp_path: Path) -> None:
     stories = recorded("el10", tmp_path, "requested")

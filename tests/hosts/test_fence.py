@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from hosts.cutting import cut_short
 from hosts.passes import Passes, Reading
 from hosts.stepping import redis, until
 from lab.hosts import Host
 from lab.labs import Lab
 from redis_sentinel_operator.conf.family import FENCE
+from redis_sentinel_operator.errors import SessionLost
 from redis_sentinel_operator.model.desired import Aside
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.step import RememberNotes, StartUnit, StopUnit
@@ -69,6 +71,27 @@ async def test_a_fence_holds_through_a_boot_and_a_unit_made_by_hand_and_is_undon
     done = await loop.until_settled()
     kinds = [type(result.step.action) for result in done]
     assert kinds.index(FreeUnits) < kinds.index(StartUnit)
+    assert away.run(f"ls /etc/systemd/system/*.d/{FENCE}", check=False).stdout == ""
+    await in_sync(loop, away)
+
+
+@pytest.mark.parametrize("after", [27, *(pytest.param(n, marks=pytest.mark.long) for n in (24, 30, 33, 38))])
+async def test_a_fence_that_is_cut_is_put_up_and_taken_away_by_the_next_passes(
+    loop: Passes, whole: Lab, away: Host, after: int
+) -> None:
+    """Cut before a drop-in, between the two, before systemd reads them, before a unit is stopped."""
+    await settled(loop)
+    for aside, kind in (("Fenced", HoldUnits), ("", FreeUnits)):
+        name_as(loop, away, aside)  # type: ignore[arg-type]
+        todo = next(each for each in (await loop.read()).todo.steps if isinstance(each.action, kind))
+        with (
+            cut_short(loop.links[away.name], min(after, 29) if kind is FreeUnits else after),
+            pytest.raises(SessionLost),
+        ):
+            await loop.do(todo)
+        done = await loop.until_settled()
+        assert kind in {type(result.step.action) for result in done}
+        assert nothing_starts(away) is (kind is HoldUnits) or kind is FreeUnits
     assert away.run(f"ls /etc/systemd/system/*.d/{FENCE}", check=False).stdout == ""
     await in_sync(loop, away)
 

@@ -16,11 +16,15 @@ from lab.observe import untouched
 from lab.resp import Resp, RespError
 from lab.seedcluster import PASSWORD
 from lab.workers import worker_lab
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.conf.redis_conf import parse
+from redis_sentinel_operator.judge.findings import credentials
 from redis_sentinel_operator.model.step import ProveRewrite, RememberNotes, Step
 
 pytestmark = pytest.mark.timeout(240)
 LAB = os.environ.get("FAMILIES_LAB", "fams 192.168.180.0/24").split()
 USERS, EXTRA = "/etc/redis/users.acl", "/etc/redis/extra.conf"
+STATE = "/var/lib/redis-sentinel-operator/state.json"
 APP = "user app on >letmein ~app:* &* -@all +get"
 
 
@@ -93,6 +97,35 @@ async def test_the_default_user_of_an_acl_file_gets_the_password_and_the_others_
     await nothing_is_left(loop, whole)
     host.run(f"cat >{host.family.redis_conf}; rm {USERS}", stdin=before)
     await restarted(host)
+
+
+async def test_where_an_acl_file_alone_has_the_password_the_cluster_is_adopted(loop: Passes, whole: Lab) -> None:
+    """As its people have it: requirepass is nowhere, and CONFIG GET shows an empty one."""
+    before = {host: conf(host) for host in whole.hosts}
+    for host in whole.hosts:
+        text = f"user default on #{sha256(PASSWORD)} ~* &* +@all\n{APP}\n"
+        host.run(f"cat >{USERS}; chown redis:root {USERS}; chmod 640 {USERS}", stdin=text)
+        path = host.family.redis_conf
+        host.run(f"sed -i '/^user /d; /^requirepass /d' {path}; echo 'aclfile {USERS}' >>{path}; rm {STATE}")
+        host.run("systemctl restart redis")
+        await until(lambda host=host: lets_in(host, PASSWORD))  # type: ignore[misc]
+        assert running(host, "requirepass") == ""
+    for host in whole.hosts[1:]:
+        await until(lambda host=host: follows(host))  # type: ignore[misc]
+    loop.bootstrap = None
+    reading = await loop.read()
+    assert reading.todo.refusal is None
+    assert credentials(loop.desired, reading.facts).ok
+    await loop.until_settled()
+    for host in whole.hosts:
+        assert running(host, "requirepass") == PASSWORD
+        assert parse(conf(host)).get("requirepass") == PASSWORD
+        assert APP in host.run(f"cat {USERS}").stdout.splitlines()
+    await nothing_is_left(loop, whole)
+    for host in whole.hosts:
+        host.run(f"cat >{host.family.redis_conf}; rm {USERS}", stdin=before[host])
+        host.run("systemctl restart redis")
+        await until(lambda host=host: lets_in(host, PASSWORD))  # type: ignore[misc]
 
 
 def lets_in(host: Host, password: str) -> bool:

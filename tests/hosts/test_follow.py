@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from hosts.hearing import SETTINGS, Ear, ask, listening, until
 from hosts.passes import passes
 from lab.faults import cut_off, hang_sentinel
+from lab.hosts import Host
 from lab.labs import Lab
 from lab.seedcluster import MASTER_NAME, PASSWORD, HandMade, make_by_hand
 from redis_sentinel_operator.follow.follower import FOLLOWING, Follower
@@ -148,7 +150,7 @@ async def test_directly_where_forwarding_is_refused(cluster: HandMade, lab_hosts
 async def test_a_hundred_reconnects_leave_nothing_behind(
     ear: Ear, cluster: HandMade, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The sentinels drop us again and again: tasks, channels, descriptors and memory stay as they were.
+    """Sentinels and sshd drop us again and again: tasks, threads, channels, descriptors and memory stay as they were.
 
     What stays behind after a reconnect stays after each, so it grows in every span of them. What comes or goes once in
     a process that does more than this, a cache or a file of the lab's, grows in one.
@@ -156,16 +158,18 @@ async def test_a_hundred_reconnects_leave_nothing_behind(
     caplog.set_level(logging.CRITICAL)  # pytest keeps what is logged
     tracemalloc.start()
     try:
-        await reconnect(ear, cluster, 3)  # what is made once is made now
+        await reconnect(ear, cluster, 2, dropped_by_sentinel)  # what is made once is made now
+        await reconnect(ear, cluster, 1, dropped_by_sshd)
         marks = [footprint()]
         for _ in range(5):
-            await reconnect(ear, cluster, 7)
+            await reconnect(ear, cluster, 5, dropped_by_sentinel)
+            await reconnect(ear, cluster, 2, dropped_by_sshd)
             marks.append(footprint())
     finally:
         tracemalloc.stop()
     assert sum(ear.beginnings.values()) >= 3 * (3 + 5 * 7)
     grown = Footprint(*(_usual_growth(each) for each in zip(*marks, strict=True)))
-    assert max(grown.tasks, grown.channels, grown.descriptors) <= 0, marks
+    assert max(grown.tasks, grown.threads, grown.channels, grown.descriptors) <= 0, marks
     assert grown.memory < 10 * 1024, marks  # half a kilobyte for each of 21
 
 
@@ -173,8 +177,18 @@ def _usual_growth(marks: Sequence[int]) -> int:
     return median_low(after - before for before, after in pairwise(marks))
 
 
-async def reconnect(ear: Ear, cluster: HandMade, rounds: int) -> None:
-    """Have all sentinels close our connections, and wait until they are followed and polled again, time after time."""
+def dropped_by_sentinel(host: Host) -> None:
+    """The connection on which the sentinel tells ends; SSH stands."""
+    assert ask(host, "CLIENT", "KILL", "TYPE", "pubsub") == 1
+
+
+def dropped_by_sshd(host: Host) -> None:
+    """Every SSH session of the host ends, and all that goes through it."""
+    host.run("kill -KILL $(pgrep -P $(cat /var/run/sshd.pid))")
+
+
+async def reconnect(ear: Ear, cluster: HandMade, rounds: int, drop: Callable[[Host], None]) -> None:
+    """Have all hosts drop our connections, and wait until all are followed and polled again, time after time."""
     names = [host.name for host in cluster.sentinels]
     for _ in range(rounds):
         begun, levels = ear.beginnings.copy(), ear.levels.copy()
@@ -183,7 +197,7 @@ async def reconnect(ear: Ear, cluster: HandMade, rounds: int) -> None:
             return all(ear.beginnings[name] > begun[name] and ear.levels[name] > levels[name] + 2 for name in names)
 
         for host in cluster.sentinels:
-            assert await asyncio.to_thread(ask, host, "CLIENT", "KILL", "TYPE", "pubsub") == 1
+            await asyncio.to_thread(drop, host)
         await until(again, 60, "all are followed again")
     ear.events.clear()
 
@@ -192,6 +206,7 @@ class Footprint(NamedTuple):
     """What this process holds; `memory` in bytes of Python objects that we or our libraries made."""
 
     tasks: int
+    threads: int
     channels: int
     descriptors: int
     memory: int
@@ -202,4 +217,4 @@ def footprint() -> Footprint:
     channels = [each for each in gc.get_objects() if isinstance(each, paramiko.Channel) and not each.closed]
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     memory = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(MADE_BY).traces)
-    return Footprint(len(asyncio.all_tasks()), len(channels), descriptors, memory)
+    return Footprint(len(asyncio.all_tasks()), threading.active_count(), len(channels), descriptors, memory)

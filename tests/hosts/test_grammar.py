@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
 
-from hosts.servers import ask, running, settings, unpacked
-from lab.families import FAMILIES
+from hosts.servers import SERVERS, ask, running, settings, unpacked
 from redis_sentinel_operator.conf import redis_conf, sentinel_conf, users
 from redis_sentinel_operator.conf.directives import decode, encode
 from redis_sentinel_operator.conf.sentinel_conf import Monitor, render
@@ -27,9 +26,9 @@ NAME = "redis-cluster"
 PASSWORDS = st.text("abcXYZ019!#$%&()*+,./:;<=>?@[]^_{|}~-", min_size=1, max_size=40)
 
 
-@pytest.fixture(scope="module", params=sorted(FAMILIES))
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return unpacked(FAMILIES[request.param], tmp_path_factory.mktemp("server"))
+    return unpacked(request.param, tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-WITH_USERS = pytest.mark.parametrize("server", ["el9", "el10"], indirect=True)
+WITH_USERS = pytest.mark.parametrize("server", ["el9", "el10", "redis-7.0"], indirect=True)
 
 # -- redis.conf with files that it includes
 

@@ -13,8 +13,9 @@ from hosts.passes import Passes, Reading, settled_passes
 from hosts.stepping import conf, leave_a_ring, redis, sentinel, until
 from lab.hosts import Host
 from lab.labs import Lab
-from lab.resp import RespError
-from lab.seedcluster import MASTER_NAME
+from lab.observe import commands_seen
+from lab.resp import Resp, RespError
+from lab.seedcluster import MASTER_NAME, PASSWORD
 from redis_sentinel_operator.apply import roles
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
@@ -53,7 +54,20 @@ async def test_a_master_that_came_back_is_made_a_replica_and_its_clients_are_sen
     old, master = await came_back(loop, whole)
     step = await planned(loop, old)
     assert step.action == MakeReplica(master.address, 6379, master.config_epoch, run_id(old), "master")
-    assert (await loop.do(step)).ok
+    with Resp.to(old, password=PASSWORD) as client, commands_seen(whole) as seen:
+        assert client.call("SET", "heal:key", "taken") == "OK"
+        assert (await loop.do(step)).ok
+        with pytest.raises(ConnectionError):
+            client.call("PING")
+        changes = [each for each in seen.commands() if each.affects_writes]
+    assert [each.words for each in changes] == [
+        ("MULTI",),
+        ("SLAVEOF", master.address, "6379"),
+        ("CONFIG", "REWRITE"),
+        ("CLIENT", "KILL", "TYPE", "normal"),
+        ("EXEC",),
+    ]
+    assert {(each.host, each.client) for each in changes} == {(old.name, changes[0].client)}, "one connection"
     assert role(old)[:2] == ["slave", master.address]
     assert f"slaveof {master.address} 6379" in conf(old)
     with pytest.raises(RespError, match="READONLY"):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
 
 from hosts.operating import Operator, roles
-from hosts.passes import Passes, settled_passes
+from hosts.passes import Passes, set_up, settled_passes
 from hosts.stepping import conf, redis, until
 from lab.hosts import Host
-from lab.labs import Lab
+from lab.labs import Lab, hosts_lab
 from lab.resp import RespError
+from lab.workers import worker_lab
 from redis_sentinel_operator.operations.move import Wish
 
 pytestmark = pytest.mark.timeout(180)
+KINDS_LAB = os.environ.get("KINDS_LAB", "kinds 192.168.160.0/24").split()
 ASKED = {"min-slaves-max-lag": "10", "min-slaves-to-write": "1"}
 
 
@@ -51,6 +54,42 @@ async def test_a_master_without_replicas_takes_no_writes_and_a_switchover_keeps_
     await loop.until_settled()
     assert redis(new, "SET", "a", "2") == "OK"
     assert master in others
+
+
+@pytest.fixture(scope="module", params=["el8", "el10"])
+def newer(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The seed's cluster on four hosts of a family whose replicas go on at once after a failover."""
+    with hosts_lab(worker_lab(*KINDS_LAB, families=(request.param,))) as lab:
+        set_up(lab)
+        yield lab
+
+
+@pytest.mark.long
+async def test_without_a_word_in_the_spec_a_write_needs_a_replica_where_that_costs_little(newer: Lab) -> None:
+    """In force and in files from the set-up on; away while a single replica is left, and 0 is none."""
+    async with settled_passes(newer) as loop:
+        await loop.until_settled()
+        master, _ = await roles(loop, newer)
+        assert {_least(host) for host in newer.hosts} == {"1"}
+        assert all("min-slaves-to-write 1" in conf(host).replace("replicas", "slaves") for host in newer.hosts)
+        await until(lambda: not _refuses(master))
+        as_before = loop.desired
+        others = [host.name for host in newer.hosts if host != master]
+        single = tuple(replace(host, redis=host.name not in others[1:]) for host in as_before.hosts)
+        loop.desired = replace(as_before, hosts=single)
+        await loop.until_settled()
+        assert _least(master) == "0"
+        loop.desired = replace(as_before, redis_config={**as_before.redis_config, "min-slaves-to-write": "0"})
+        await loop.until_settled()
+        assert {_least(host) for host in newer.hosts} == {"0"}
+        loop.desired = as_before
+        await loop.until_settled()
+        for host in newer.hosts:
+            if host != master:
+                host.run(f"systemctl stop {host.family.redis.name}")
+        await until(lambda: _refuses(master))
+        await loop.until_settled()
+        await until(lambda: not _refuses(master))
 
 
 def _least(host: Host) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from hosts.cutting import cut_short
+from hosts.cutting import answer_lost, cut_short
 from hosts.passes import Passes, find_each_other
 from hosts.stepping import sentinel, step, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.seedcluster import MASTER_NAME
+from redis_sentinel_operator.apply import reset
 from redis_sentinel_operator.errors import SessionLost
 from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, SentinelReset
 
@@ -62,7 +63,27 @@ async def test_a_sentinel_forgets_and_finds_what_is_there(loop: Passes, whole: L
     assert again.message == (
         f"nothing was done: the sentinel on {host.name} does not know all others yet"
     ) or again.message.endswith("does not know all replicas yet"), again.message
-    await until(lambda: (known(host)["num-slaves"], known(host)["num-other-sentinels"]) == ("3", "2"))
+    await until(lambda: knows_all(host))
+
+
+async def test_forgetting_that_is_cut_or_whose_answer_is_lost_is_done_by_the_next(loop: Passes, whole: Lab) -> None:
+    """Cut in the question whether the host is ours it forgets nothing; without the answer it has forgotten."""
+    host = whole.replicas[0]
+    await until(lambda: knows_all(host))
+    with cut_short(loop.links[host.name], 20), pytest.raises(SessionLost):
+        await loop.do(step(host, RESET))
+    assert knows_all(host)
+    with answer_lost(1, reset), pytest.raises(SessionLost):
+        await loop.do(step(host, RESET))
+    assert not knows_all(host)
+    await until(lambda: knows_all(host))
+    result = await loop.do(step(host, RESET))
+    assert (result.ok, result.message) == (True, "it forgot them")
+    await until(lambda: knows_all(host))
+
+
+def knows_all(host: Host) -> bool:
+    return (known(host)["num-slaves"], known(host)["num-other-sentinels"]) == ("3", "2")
 
 
 async def test_no_sentinel_forgets_while_another_is_away(loop: Passes, whole: Lab) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 
+from hosts.cutting import cut_short
 from hosts.passes import Passes, settled_passes
 from hosts.stepping import OF_THE_MACHINE, redis, stat, step, until
 from lab.hosts import Host
+from lab.kernel import at_next_boot, refuses
 from lab.labs import Lab
 from lab.observe import untouched
 from redis_sentinel_operator.conf.family import EL7
@@ -22,18 +23,15 @@ from redis_sentinel_operator.conf.kernel import (
     SYSCTL_FILE,
     sysctl_text,
 )
+from redis_sentinel_operator.errors import SessionLost
+from redis_sentinel_operator.judge.risks import risks
 from redis_sentinel_operator.model.fact import Known, SentinelFacts, Unreached
 from redis_sentinel_operator.model.step import AllowPorts, SetKernel
-from redis_sentinel_operator.observe import survey
+from redis_sentinel_operator.model.verdict import Finding
 
 pytestmark = pytest.mark.timeout(240)
 REFUSED = "/var/lib/redis-sentinel-operator/refused"
 CUT = "table inet cut {{\n chain in {{\n  type filter hook input priority -5\n  {rule}\n }}\n}}\n"
-
-
-def refuses() -> bool:
-    """Whether the kernel refuses anything: nobody asks for what the machine of all labs has (a kubelet sets it)."""
-    return Path(OVERCOMMIT).read_text().strip() != "1"
 
 
 def somaxconn(host: Host) -> str:
@@ -58,7 +56,10 @@ async def test_what_the_kernel_refuses_is_written_noted_and_not_planned_again(lo
         boot = host.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
         noted = host.run(f"cat {REFUSED}", check=False).stdout
         assert noted == f"{boot} {OVERCOMMIT}\n" or not refuses()
-    assert (await loop.read()).todo.settled
+    reading = await loop.read()
+    assert reading.todo.settled
+    told = risks(loop.desired, reading.facts)
+    assert told == (Finding(True, "AtNextBoot", at_next_boot()) if refuses() else None)
 
 
 async def test_a_note_of_an_earlier_boot_counts_for_nothing(loop: Passes, whole: Lab) -> None:
@@ -150,6 +151,13 @@ async def test_ports_are_given_to_redis_by_semanage(loop: Passes, whole: Lab) ->
         result = await loop.do(step(host, AllowPorts((6380, 26380))))
         assert (result.ok, result.message) == (True, "SELinux lets redis use 6380, 26380")
         asked = host.run("cat /run/semanage").stdout.splitlines()
+        host.run(f"rm -r {STORE}")
+        for after in (24, 26, 29, 31):
+            with cut_short(loop.links[host.name], after), pytest.raises(SessionLost):
+                await loop.do(step(host, AllowPorts((6380, 26380))))
+        cut_off = host.run(f"cat {STORE}/ports.local", check=False).stdout
+        again = await loop.do(step(host, AllowPorts((6380, 26380))))
+        given = host.run(f"cat {STORE}/ports.local").stdout
         host.run(f"rm -r {STORE}; printf '#!/bin/sh\\necho ValueError: no policy >&2\\n' >/usr/sbin/semanage")
         refused = await loop.do(step(host, AllowPorts((6380,))))
     finally:
@@ -159,6 +167,9 @@ async def test_ports_are_given_to_redis_by_semanage(loop: Passes, whole: Lab) ->
         "port -a -t redis_port_t -p tcp 26380",
         "port -m -t redis_port_t -p tcp 26380",
     ]
+    assert "26380" not in cut_off, "no cut left the second port undone"
+    assert again.ok
+    assert "tcp 6380 " in given and "tcp 26380 " in given
     assert (refused.ok, refused.message) == (
         False,
         "SELinux does not let redis use port 6380: ValueError: no policy",
@@ -171,7 +182,7 @@ async def test_ports_are_given_to_redis_by_semanage(loop: Passes, whole: Lab) ->
 async def test_hosts_that_reach_each_other_say_so_and_are_not_touched(loop: Passes, whole: Lab) -> None:
     reading = await loop.read()
     with untouched(*whole.hosts, but=OF_THE_MACHINE):
-        found = await survey.read(loop.desired, loop.links, loop.settings)
+        found = await loop.survey()
     ids = set()
     for host in whole.hosts:
         told, seen = found[host.name], reading.facts.hosts[host.name].sentinel
@@ -188,23 +199,27 @@ async def test_hosts_that_reach_each_other_say_so_and_are_not_touched(loop: Pass
 
 
 @pytest.mark.parametrize(
-    ("verdict", "why"),
-    [("drop", "no answer within 2 s"), ("reject with icmpx type admin-prohibited", "No route to host")],
+    ("port", "verdict", "why"),
+    [
+        (26379, "drop", "no answer within 2 s"),
+        (26379, "reject with icmpx type admin-prohibited", "No route to host"),
+        (6379, "reject with icmpx type admin-prohibited", "No route to host"),
+    ],
 )
-async def test_a_port_that_is_closed_to_a_peer_is_found_by_it(loop: Passes, whole: Lab, verdict: str, why: str) -> None:
+async def test_a_port_that_is_closed_to_a_peer_is_found_by_it(
+    loop: Passes, whole: Lab, port: int, verdict: str, why: str
+) -> None:
     """Only new connections: those of the sentinels go on."""
     host, peer = whole.replicas[0], whole.replicas[1]
-    rule = f"ip saddr {peer.address} tcp dport 26379 ct state new {verdict}"
+    rule = f"ip saddr {peer.address} tcp dport {port} ct state new {verdict}"
     host.run("nft -f -", stdin=CUT.format(rule=rule))
     try:
-        found = await survey.read(loop.desired, loop.links, loop.settings)
+        found = await loop.survey()
     finally:
         host.run("nft delete table inet cut")
     unreached = {name: fact.value.unreached for name, fact in found.items() if isinstance(fact, Known)}
     nobody: tuple[Unreached, ...] = ()
-    assert unreached == {each.name: nobody for each in whole.hosts} | {
-        peer.name: (Unreached(host.address, 26379, why),)
-    }
+    assert unreached == {each.name: nobody for each in whole.hosts} | {peer.name: (Unreached(host.address, port, why),)}
 
 
 async def test_a_unit_that_restarts_by_itself_is_told(loop: Passes, whole: Lab) -> None:
@@ -212,11 +227,56 @@ async def test_a_unit_that_restarts_by_itself_is_told(loop: Passes, whole: Lab) 
     folder = "/etc/systemd/system/redis.service.d"
     host.run(f"printf '[Service]\\nRestart=always\\n' >{folder}/by-hand.conf; systemctl daemon-reload")
     try:
-        found = await survey.read(loop.desired, loop.links, loop.settings)
+        found = await loop.survey()
     finally:
         host.run(f"rm {folder}/by-hand.conf; systemctl daemon-reload")
     told = {name: fact.value.restart for name, fact in found.items() if isinstance(fact, Known)}
     assert told == {each.name: "no" for each in whole.hosts} | {host.name: "always"}
+
+
+async def test_a_unit_of_another_name_that_restarts_its_redis_is_told(loop: Passes, whole: Lab) -> None:
+    """A sentinel that is restarted costs no data: it is none of those, though it is a redis-server too."""
+    hand_made, sentinel = whole.replicas[0], whole.replicas[1]
+    conf = f"sentinel monitor other {sentinel.address} 7000 1"
+    start = "systemd-run -q --collect -p Restart=on-failure --unit by-hand"
+    hand_made.run(f"{start} redis-server --port 7000 --save ''")
+    sentinel.run(f"echo '{conf}' >/tmp/by-hand.conf; {start} redis-server /tmp/by-hand.conf --sentinel --port 7001")
+    try:
+        found = await loop.survey()
+        assert all("redis-server" in host.run("pgrep -a redis-server").stdout for host in (hand_made, sentinel))
+    finally:
+        for host in (hand_made, sentinel):
+            host.run("systemctl stop by-hand; rm -f /tmp/by-hand.conf")
+    told = {name: fact.value.restart for name, fact in found.items() if isinstance(fact, Known)}
+    assert told == {each.name: "no" for each in whole.hosts} | {hand_made.name: "on-failure"}
+
+
+@pytest.mark.long
+async def test_where_nothing_is_kept_a_restart_that_a_person_asked_for_is_overruled(whole: Lab) -> None:
+    """A redis that comes back by itself would be empty, and its replicas would copy that."""
+    host, by_hand = whole.replicas[0], "/etc/systemd/system/redis.service.d/by-hand.conf"
+    host.run(f"printf '[Service]\\nRestart=always\\n' >{by_hand}; systemctl daemon-reload")
+    before = {each.name: pid(each) for each in whole.hosts}
+    config = {"bind": "0.0.0.0", "repl-ping-slave-period": "10", "repl-timeout": "60"}
+    try:
+        assert restarts(host) == "always"
+        off = {**config, "save": "", "appendonly": "no"}
+        async with settled_passes(whole, redis_config=off, no_persistence=True) as loop:
+            await loop.until_settled()
+        assert {each.name: restarts(each) for each in whole.hosts} == {each.name: "no" for each in whole.hosts}
+        host.run("systemctl kill -s KILL redis; sleep 1")
+        assert host.run("systemctl is-active redis", check=False).stdout == "failed\n"
+    finally:
+        host.run(f"rm {by_hand}; systemctl daemon-reload")
+        async with settled_passes(whole, redis_config={**config, "save": "900 1"}) as loop:
+            await loop.until_settled()
+    await until(partial(linked, host))
+    after = {each.name: pid(each) for each in whole.hosts}
+    assert {name for name in before if before[name] != after[name]} == {host.name}
+
+
+def restarts(host: Host) -> str:
+    return host.run("systemctl show -p Restart redis").stdout.strip().removeprefix("Restart=")
 
 
 async def test_more_clients_than_files_wait_for_a_start_that_nobody_does_for_them(whole: Lab) -> None:

@@ -137,6 +137,7 @@ BACK = (
 )
 
 
+@pytest.mark.timeout(180)  # some forty readings and their proofs, a second each on a busy machine
 @pytest.mark.parametrize("changes", [FILES, FIREWALL], ids=["files", "firewall"])
 async def test_each_change_by_a_person_is_seen(
     changes: dict[str, str], knowing: Passes, cluster: HandMade, lab_hosts: Lab

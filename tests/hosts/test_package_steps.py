@@ -16,14 +16,23 @@ from hosts.test_kinds import host_of, kinds
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.machine import run
+from lab.seedcluster import PASSWORD
 from redis_sentinel_operator.apply.package import available
 from redis_sentinel_operator.conf import yum_conf
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import FAMILIES as ROWS
+from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.fact import Known
+from redis_sentinel_operator.model.package import (
+    FetchPackage,
+    InstallPackage,
+    LockPackage,
+    Server,
+    UpgradePackage,
+)
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import Action, InstallPackage, LockPackage, Step, TakeClaim
+from redis_sentinel_operator.model.step import Action, Step, TakeClaim
 from redis_sentinel_operator.observe import newer
 from redis_sentinel_operator.settings import Settings
 
@@ -44,6 +53,10 @@ async def owning(kinds: Lab, host: Host) -> AsyncIterator[Passes]:
         claimed = await do(loop, host, TakeClaim(OWNER, "b1"))
         assert claimed.ok, claimed.message
         yield loop
+
+
+async def newer_of(link: HostLink, loop: Passes) -> str:
+    return await newer.read(link.host, link, loop.settings)
 
 
 async def do(loop: Passes, host: Host, action: Action) -> StepResult:
@@ -90,6 +103,65 @@ async def test_an_excluded_package_can_be_installed_all_the_same(kinds: Lab, nam
         told = await available(action, loop.links[host.name], loop.settings)
         assert told.ok, told.message
         done = await do(loop, host, action)
+        assert done.ok, done.message
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["el7", "el8", "el9", "el10"])
+async def test_an_upgrade_renews_what_runs_and_leaves_what_is_down(kinds: Lab, name: str) -> None:
+    host, family = host_of(kinds, name)
+    package, older, later = family.redis.name, *(f"{family.redis.version}-{each}.{family.dist}" for each in "23")
+    redis, sentinel = (f"{each}.service" for each in family.units)
+    action = UpgradePackage(InstallPackage(package, later), (Server(redis, 6379, False),))
+    async with owning(kinds, host) as loop:
+        link = loop.links[host.name]
+        await do(loop, host, InstallPackage(package, older))
+        mine = f"requirepass {PASSWORD}\nslaveof 127.0.0.1 1\n"  # in no command line: other labs' canaries see all
+        host.run(f"cat >>{family.redis_conf}; systemctl start {redis}", stdin=mine)
+        await until(lambda: host.run("pgrep -c '(redis|valkey)-server'", check=False).stdout == "1\n")
+        before = host.run(f"systemctl show -p MainPID {redis}").stdout
+
+        missing = await do(loop, host, FetchPackage(InstallPackage(package, "99.9")))
+        assert (missing.ok, missing.reason) == (False, "PackageNotFound")
+        assert missing.message.endswith(f") has {package}-99.9")
+        fetched = await do(loop, host, FetchPackage(action.package))
+        assert fetched.ok, fetched.message
+        assert (await newer_of(link, loop)) == f"{package} {later}", "nothing is installed by that"
+
+        done = await do(loop, host, action)
+        assert (done.ok, done.message) == (
+            True,
+            f"{package}-{later} is installed, and redis runs with {family.redis.version}",
+        )
+        assert host.run(f"rpm -q {package}").stdout == f"{family.server('3')}.x86_64\n"
+        assert host.run(f"systemctl show -p MainPID {redis}").stdout not in (before, "MainPID=0\n")
+        assert host.run(f"systemctl is-active {sentinel}", check=False).stdout == "inactive\n"
+        facts = (await loop.read()).facts.hosts[host.name]
+        assert isinstance(facts.processes, Known)
+        assert [each.replaced for each in facts.processes.value] == [False]
+
+
+EMPTY = "[empty]\nname=empty\nbaseurl=file:///srv/empty\nenabled=1\ngpgcheck=0\n"
+
+
+@pytest.mark.parametrize("name", ["el9", *(pytest.param(n, marks=pytest.mark.long) for n in ("el7", "el8", "el10"))])
+async def test_only_the_repositories_that_are_declared_are_used(kinds: Lab, name: str) -> None:
+    """The other one is enabled and has the package: where the declared one has it not, it is not installed."""
+    host, family = host_of(kinds, name)
+    package = family.redis.name
+    async with owning(kinds, host) as loop:
+        (host.root / "srv/empty").mkdir()
+        run(["createrepo_c", "--quiet", host.root / "srv/empty"])
+        host.run("cat >/etc/yum.repos.d/empty.repo", stdin=EMPTY)
+        wish = InstallPackage(package, None, repositories=("empty",))
+        asked = await available(wish, loop.links[host.name], loop.settings)
+        done = await do(loop, host, wish)
+        assert (asked.ok, asked.reason) == (False, "PackageNotFound")
+        assert (done.ok, done.message, done.reason) == (
+            False, f"no enabled repository has {package}", "PackageNotFound",
+        )  # fmt: skip
+        assert host.run(f"rpm -q {package}", check=False).returncode == 1
+        done = await do(loop, host, replace(wish, repositories=("empty", family.repo_id)))
         assert done.ok, done.message
 
 

@@ -19,7 +19,6 @@ from redis_sentinel_operator.judge.risks import risks
 from redis_sentinel_operator.model.desired import PackageWish
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.verdict import Confirmed, Finding
-from redis_sentinel_operator.observe import survey
 
 pytestmark = pytest.mark.timeout(240)
 GIB = 2**30
@@ -36,7 +35,7 @@ sentinel auth-pass {MASTER_NAME} {PASSWORD}
 async def found(loop: Passes) -> Finding:
     """All that is told of the hosts as they are, asked at length too."""
     reading = await loop.read()
-    asked = await survey.read(loop.desired, loop.links, loop.settings)
+    asked = await loop.survey()
     hosts = {name: replace(facts, survey=asked[name]) for name, facts in reading.facts.hosts.items()}
     return risks(loop.desired, ClusterFacts(hosts, reading.facts.at)) or Finding(True, "", "")
 

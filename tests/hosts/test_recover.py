@@ -84,6 +84,7 @@ async def test_killed_at_any_step(loop: Passes, whole: Lab, at: str, when: str) 
     assert {redis(host, "GET", "kept") for host in whole.hosts} == {"by-all"}
 
 
+@pytest.mark.long
 async def test_a_sentinel_that_was_away_follows_and_does_not_bring_the_old_master_back(
     loop: Passes, whole: Lab
 ) -> None:

@@ -24,6 +24,7 @@ from redis_sentinel_operator.connect.command import sudo_mend
 from redis_sentinel_operator.errors import NotOurHost
 from redis_sentinel_operator.model.desired import BastionAccess
 from redis_sentinel_operator.model.fact import FirewalldRule, Known
+from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     Action,
@@ -34,7 +35,6 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
-    InstallPackage,
     LabelFile,
     ProveRewrite,
     ReleaseClaim,
@@ -294,7 +294,7 @@ async def test_a_port_that_somebody_has_taken(loop: Passes, whole: Lab) -> None:
 
 async def test_why_a_redis_does_not_come_up_is_told_without_its_password(loop: Passes, whole: Lab) -> None:
     host = whole.replicas[0]
-    host.run(f"systemctl stop redis; echo 'requirepass {PASSWORD} {PASSWORD}' >>/etc/redis.conf")
+    host.run("systemctl stop redis; cat >>/etc/redis.conf", stdin=f"requirepass {PASSWORD} {PASSWORD}\n")
     result = await loop.do(step(host, StartUnit("redis.service", 6379, sentinel=False, log=EL7.redis_log)))
     host.run("sed -i '$d' /etc/redis.conf")
     assert not result.ok

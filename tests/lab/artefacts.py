@@ -7,11 +7,16 @@ from lab.binaries import CONTROL_PLANE, NODE, PROXY, build_binaries
 from lab.console import Console
 from lab.families import FAMILIES
 from lab.golang import drop_build_files
+from lab.health import health_program
+from lab.helm import helm_command
 from lab.image import image_archive, pause_image
 from lab.iptables import iptables_services
 from lab.machine import ensure_host_tools
+from lab.monitors import monitor_definitions
 from lab.node import node_tools
 from lab.packages import repository
+from lab.prometheus import prometheus_programs
+from lab.redis7 import redis_7
 
 
 def build_all(console: Console) -> None:
@@ -21,6 +26,11 @@ def build_all(console: Console) -> None:
         root_trees(family, console)
         repository(family, console)
     iptables_services(console)
+    redis_7(console)
+    helm_command(console)
+    prometheus_programs(console)
+    health_program(console)
+    monitor_definitions(console)
     build_binaries(PROXY, console)
     build_control_plane(console, with_node=True)
     console.say("all that labs are made of is there")

@@ -68,9 +68,14 @@ class Canary:
         """Search the files on this machine and the texts now, as before something of them is removed."""
         for file in self.files:
             if file.exists():
-                self.seen += self._in(str(file), file.read_text(errors="replace"))
+                self.search(str(file), file.read_text(errors="replace"))
         for name, text in (self.texts() if self.texts else {}).items():
-            self.seen += self._in(name, text)
+            self.search(name, text)
+
+    def search(self, name: str, text: str) -> None:
+        """Search a text, which is called `name` where the secret shows in it."""
+        if any(pattern in text for pattern in self.patterns):
+            self.seen.append(f"{name} shows it")
 
     @property
     def patterns(self) -> tuple[str, str]:
@@ -127,9 +132,6 @@ class Canary:
             if not keeper or int(kind, 8) & 0o007:
                 found.append(f"{host.name}: {path} ({kind} {owner}) shows it")
         return found
-
-    def _in(self, name: str, text: str) -> list[str]:
-        return [f"{name} shows it"] if any(pattern in text for pattern in self.patterns) else []
 
 
 @contextmanager

@@ -29,6 +29,10 @@ from lab.socketowner import OwnerWatch
 
 PORTS = (6379, 26379)
 _MARK_PORT = 9  # discard; a datagram to it marks a place in the capture
+# What may be sent at any time: it changes nothing.
+_READING = {"INFO", "ROLE", "PING", "AUTH", "SELECT", "HELLO", "PSUBSCRIBE", "SUBSCRIBE", "QUIT"}
+_READING_OF = {"CONFIG": {"GET"}, "CLIENT": {"SETNAME", "SETINFO", "LIST"}}
+_SWITCHING_OF_SENTINEL = {"FAILOVER", "RESET", "REMOVE", "MONITOR", "SIMULATE-FAILURE", "DEBUG"}
 _ROLE = {"SLAVEOF", "REPLICAOF", "FAILOVER"}
 _ROLE_OF = {
     "CONFIG": {"REWRITE"},
@@ -57,6 +61,14 @@ class Command:
         """Whether it changes who is master, or what a sentinel believes or keeps."""
         name, *rest = [word.upper() for word in self.words[:2]]
         return name in _ROLE or (bool(rest) and rest[0] in _ROLE_OF.get(name, ()))
+
+    @property
+    def affects_writes(self) -> bool:
+        """Whether it may change who takes writes or what becomes of them, or makes sentinels do that."""
+        name, *rest = [word.upper() for word in self.words[:2]]
+        if name == "SENTINEL":
+            return bool(rest) and rest[0] in _SWITCHING_OF_SENTINEL
+        return name not in _READING and not (rest and rest[0] in _READING_OF.get(name, ()))
 
 
 @dataclass(slots=True)

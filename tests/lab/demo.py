@@ -31,6 +31,7 @@ from lab.seed import NAMESPACE, SEED, seed_cluster, seed_fits, seed_secrets
 from lab.telling import Rows, SentinelTeller
 
 CLUSTER = "redis-cluster"
+WRITTEN = "written on the master"
 Status = dict[str, Any]
 
 
@@ -205,9 +206,8 @@ def _show(demo: Demo) -> None:
     healed = time.time()
     sentinels.tell()
     failover = demo.status()["failovers"][-1]
-    link = demo.redis(master).info("replication")
-    say(f"   {master}: role:{link['role']} master_host:{link['master_host']} link:{link['master_link_status']}")
-    say(f"   {failover['to']} has the key: {demo.redis(failover['to']).get('demo')!s}")
+    _follows(demo, master, demo.lab[failover["to"]].address)
+    _shows_the_key(demo, failover["to"])
     say("== measured")
     say(f"   apply to Ready                       {ready - applied:6.1f} s")
     for name in ("detected", "elected", "promoted", "switched", "published"):
@@ -215,6 +215,14 @@ def _show(demo: Demo) -> None:
             after = datetime.fromisoformat(failover[name]).timestamp() - stopped
             say(f"   master stopped to {name:<18} {after:6.1f} s")
     say(f"   master stopped to all healed         {healed - stopped:6.1f} s")
+
+
+def _follows(demo: Demo, host: str, master: str) -> None:
+    with demo.redis(host) as client:
+        link = client.info("replication")
+    found = (link["role"], link.get("master_host"), link.get("master_link_status"))
+    demo.console.say("   {}: role:{} master_host:{} link:{}".format(host, *found))
+    _promised(found == ("slave", master, "up"), f"{host} is no replica of {master} whose link is up")
 
 
 def _declare(demo: Demo) -> None:
@@ -233,11 +241,24 @@ def _declare(demo: Demo) -> None:
 def _write_and_read(demo: Demo, master: str) -> None:
     replicas = [host.name for host in demo.lab if host.name != master]
     with demo.redis(master) as client:
-        client.set("demo", "written on the master")
-        client.wait(len(replicas), 3000)
+        client.set("demo", WRITTEN)
+        followed = client.wait(len(replicas), 3000)
+    _promised(followed == len(replicas), f"{followed} of {len(replicas)} replicas had the write within 3 s")
     for replica in replicas:
-        with demo.redis(replica) as client:
-            demo.console.say(f"   {replica} reads: {client.get('demo')}")
+        _shows_the_key(demo, replica)
+
+
+def _shows_the_key(demo: Demo, host: str) -> None:
+    with demo.redis(host) as client:
+        found = client.get("demo")
+    demo.console.say(f"   {host} reads: {found}")
+    _promised(found == WRITTEN, f"{host} does not have what was written on the master")
+
+
+def _promised(kept: bool, otherwise: str) -> None:
+    """Raises LabError with what is the case where a promise is not kept."""
+    if not kept:
+        raise LabError(otherwise)
 
 
 def _is_ready(status: Status) -> bool:

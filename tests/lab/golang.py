@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock
 
 from lab.cache import artefact, cache_root
 from lab.console import Console
-from lab.machine import run
+from lab.machine import LabError, run
 
 KUBERNETES_VERSION = "1.36.3"
 GO_VERSION = (1, 26)
 MODULE = Path(__file__).parent / "go"
+KUBERNETES_MAJOR, KUBERNETES_MINOR, _ = KUBERNETES_VERSION.split(".")
+KUBERNETES = {
+    "k8s.io/component-base/version.gitVersion": f"v{KUBERNETES_VERSION}",
+    "k8s.io/component-base/version.gitMajor": KUBERNETES_MAJOR,
+    "k8s.io/component-base/version.gitMinor": KUBERNETES_MINOR,
+}
 
 
 def go_command(console: Console | None = None) -> Path:
@@ -36,14 +44,28 @@ def go_command(console: Console | None = None) -> Path:
     return artefact(key, build, console, "fetching the Go compiler") / "go" / "bin" / "go"
 
 
-def go_build(go: Path, package: str, output: Path) -> None:
-    """Build `package` of the lab's Go module into the file `output`. Raises LabError with what the compiler said."""
-    version = "k8s.io/component-base/version"
-    _, minor, _ = KUBERNETES_VERSION.split(".")
-    flags = f"-s -w -X {version}.gitVersion=v{KUBERNETES_VERSION} -X {version}.gitMajor=1 -X {version}.gitMinor={minor}"
+def go_build(
+    go: Path, package: str, output: Path, module: Path = MODULE, stamps: Mapping[str, str] = KUBERNETES
+) -> None:
+    """Build `package` of one of the lab's Go modules into the file `output`; `stamps` are variables with their values.
+
+    Raises LabError with what the compiler said.
+    """
+    flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())])
     command: list[str | Path] = ["nice", "-n", "10", go, "build", "-trimpath", "-ldflags", flags, "-o", output, package]
     with FileLock(_lock()):
-        run(command, cwd=MODULE, env=_environment())
+        run(command, cwd=module, env=_environment())
+
+
+def go_module(go: Path, module: str, version: str, checksum: str) -> Path:
+    """The files of a Go module that is used for what lies in it; `checksum` is as in a go.sum. Raises LabError."""
+    with FileLock(_lock()):
+        scratch = _scratch()
+        scratch.mkdir(parents=True, exist_ok=True)
+        said = json.loads(run([go, "mod", "download", "-json", f"{module}@{version}"], cwd=scratch, env=_environment()))
+    if said["Sum"] != checksum:
+        raise LabError(f"{module} {version}: its checksum is {said['Sum']}, not {checksum}")
+    return Path(said["Dir"])
 
 
 def drop_build_files() -> None:

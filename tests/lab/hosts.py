@@ -219,7 +219,9 @@ class Host:
         if not keys.exists():
             scratch = self._disk / "ssh.new"
             (scratch / "etc/ssh").mkdir(parents=True, exist_ok=True)
-            run(["ssh-keygen", "-q", "-A", "-f", scratch])
+            for kind, bits in (("ed25519", "256"), ("ecdsa", "256"), ("rsa", "2048")):  # -A looks long for a larger one
+                file = scratch / f"etc/ssh/ssh_host_{kind}_key"
+                run(["ssh-keygen", "-q", "-t", kind, "-b", bits, "-N", "", "-C", self.machine, "-f", file])
             (scratch / "etc/ssh").rename(keys)
             shutil.rmtree(scratch)
         for key in keys.iterdir():

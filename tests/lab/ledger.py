@@ -61,11 +61,12 @@ class Reign:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was acknowledged until now."""
+    """What was acknowledged until now. With the password "" it logs in nowhere; `another` comes after a refused one."""
 
     lab: Lab
     password: str = field(repr=False)
     name: str = MASTER_NAME
+    another: str = field(default="", repr=False)
     acks: list[Ack] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     began: float = field(default_factory=time.time)
@@ -100,7 +101,7 @@ class Ledger:
 
     def missing(self, master: Host) -> list[Ack]:
         """The acknowledged writes that the redis of a host does not have. Stop before."""
-        with Resp.to(master, password=self.password) as redis:
+        with Resp.to(master, password=self.password or None) as redis:
             return [ack for batch in _batches(self.acks) for ack in _not_there(redis, batch)]
 
     def first(self, node: str) -> float:
@@ -138,7 +139,12 @@ class Ledger:
         """A connection to the master that the first answering sentinel names. Raises OSError, RespError."""
         address = self._named()
         host = next(host for host in self.lab.hosts if host.address == address)
-        redis = Resp.from_outside(host, password=self.password, timeout=_PATIENCE)
+        try:
+            redis = Resp.from_outside(host, password=self.password or None, timeout=_PATIENCE)
+        except RespError:
+            if not self.another:
+                raise
+            redis = Resp.from_outside(host, password=self.another, timeout=_PATIENCE)
         try:
             role = redis.call("ROLE")
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -14,22 +15,34 @@ from urllib.request import urlopen
 
 from lab.controlplane import ControlPlane
 from lab.machine import LabError
+from lab.processes import descendants, wait_until
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "redis-sentinel-operator"  # its namespace and its ServiceAccount
 
+_APART = ("/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+_PASSES = re.compile(r"^rso_pass_seconds_count\{.*\} (\S+)$", re.MULTILINE)
 NAMES = ("operator", "second", "dying", "frozen")  # each has a port of its own
+
+
+def pass_counts(metrics: str) -> list[int]:
+    """How many passes each cluster has had, as /metrics tells it."""
+    return [int(float(count)) for count in _PASSES.findall(metrics)]
 
 
 class OperatorProcess:
     """One run after another of the operator with the rights of deploy/; the log of all runs is one file of JSON lines.
 
     What is asked of the log is what was written since this object was made: another test's runs may be in the file. It
-    is one of the control plane's daemons, so it ends with the lab in every case. `name` is one of NAMES.
+    is one of the control plane's daemons, so it ends with the lab in every case. `name` is one of NAMES. `apart`: it
+    sees no other process, as in a Pod, so it cannot tell that another holder of the Lease has died.
     """
 
-    def __init__(self, cp: ControlPlane, name: str = "operator", settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, cp: ControlPlane, name: str = "operator", settings: dict[str, str] | None = None, *, apart: bool = False
+    ) -> None:
         self._daemons, self._name = cp.daemons, name
+        self._prefix = _APART if apart else ()
         self.log = cp.daemons.directory / f"{name}.log"
         self._begin = self.log.stat().st_size if self.log.exists() else 0
         self.port = cp.config.api_port + 10 + NAMES.index(name)
@@ -51,7 +64,7 @@ class OperatorProcess:
     def start(self, module: str = "redis_sentinel_operator") -> OperatorProcess:
         """Start it; the log goes on in the same file."""
         self.kill()
-        self._daemons.start(self._name, [sys.executable, "-m", module], self._environment)
+        self._daemons.start(self._name, [*self._prefix, sys.executable, "-m", module], self._environment)
         return self
 
     @property
@@ -69,11 +82,19 @@ class OperatorProcess:
 
     def has_passed(self) -> bool:
         """Whether this run of it has ended a pass; until then status is what an earlier run stored."""
+        return "\nrso_last_pass_timestamp_seconds{" in self.metrics()
+
+    def passes(self) -> int:
+        """How many passes this run of it has ended, of all clusters. The log has only those that decided something."""
+        return sum(pass_counts(self.metrics()))
+
+    def metrics(self) -> str:
+        """What /metrics tells; "" while it does not listen yet."""
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-                return b"\nrso_last_pass_timestamp_seconds{" in answer.read()
-        except OSError:  # it does not listen yet
-            return False
+                return str(answer.read().decode())
+        except OSError:
+            return ""
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -83,6 +104,10 @@ class OperatorProcess:
 
     def stop(self, seconds: float = 30.0) -> None:
         """SIGTERM, and wait until it is gone."""
+        if self._prefix and self.running:  # of the process that it sees as the first of all
+            for process in descendants(self.pid):
+                process.signal(signal.SIGTERM)
+            wait_until(lambda: not self.running, seconds)
         self._daemons.stop(self._name, seconds)
 
     def wait_until_ended(self, seconds: float) -> None:

@@ -1,9 +1,9 @@
 """Running the suites side by side with pytest-xdist: who gets which lab, and which tests stay together.
 
 Most tests wait for sentinels, so three workers on two cores cost no test its timing. Each worker has labs of its own.
-Third octets in use: 3 the demo; 30 test_node; 31 test_deploy; 32, 33 test_controlplane; 35, 37 test_labs;
-38 lab.recording; 100, 120, 140, 160, 180, 200 and up to 19 that follow, one a worker: hosts, API, end to end, a host
-of each EL family, clusters of other families, an API server of one address family.
+Third octets in use: 3 the demo; 30 test_node; 31 test_deploy; 32, 33 test_controlplane; 34 test_handbook; 35, 37
+test_labs; 38 lab.recording; 39 test_demo; 100, 120, 140, 160, 180, 200 and up to 19 that follow, one a worker: hosts,
+API, end to end, a host of each EL family, clusters of other families, an API server of one address family.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ NODES = ("e2e/test_node.py", "api/test_node.py")
 WHOLE = ("e2e/test_bad_input.py",)
 
 
+def worker_number() -> int:
+    """Which worker of a parallel run this is, from 0; 0 where there are none."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 def worker_lab(name: str, subnet: str, *, families: Sequence[str] = ("el7",)) -> LabConfig:
     """The lab `name` in `subnet`; for the second worker and on, one of its own beside it."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    worker = worker_number()
     network = IPv4Network(subnet)
     shifted = IPv4Network((int(network.network_address) + 256 * worker, network.prefixlen))
     return lab_config(f"{name}{worker}" if worker else name, str(shifted), families=families)

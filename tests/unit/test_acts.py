@@ -36,6 +36,14 @@ def test_an_answered_act_is_not_done_again() -> None:
     assert read_act(body("adopt-claim - 2026-01-31T12:00:00Z"), frozenset({"2026-01-31T12:00:00Z"}), NOW) is None
 
 
+def test_an_act_that_another_operator_has_answered_is_not_done_again() -> None:
+    answered = [{"verb": "drill", "arg": "-", "at": "2026-01-31T12:00:00Z", "result": "Running"}]
+    asked = body("drill - 2026-01-31T12:00:00Z")
+    assert read_act(asked, frozenset(), NOW) is not None
+    assert read_act({**asked, "status": {"acts": answered}}, frozenset(), NOW) is None
+    assert read_act({**asked, "status": {"acts": [{**answered[0], "at": "2026-01-31T11:59:00Z"}]}}, frozenset(), NOW)
+
+
 @pytest.mark.parametrize(
     ("text", "created", "refused"),
     [
@@ -67,7 +75,8 @@ def test_an_answered_act_is_not_done_again() -> None:
         (
             "vanish - 2026-01-31T12:00:00Z",
             "2026-01-01T00:00:00Z",
-            "'vanish' is not supported yet; known acts: adopt-claim, forget-host, switchover, drill, restart, recover",
+            "'vanish' is not supported yet; known acts: adopt-claim, forget-host, switchover, drill, restart, upgrade, "
+            "recover, reset-stale",
         ),
         (
             "adopt-claim",

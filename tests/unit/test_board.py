@@ -362,10 +362,15 @@ def test_a_newer_package_is_told_at_its_host_until_it_is_installed(board: Board)
     board.newer({S1: "redis 3.2.12-2.el7"})
     healthy(board)
     assert message_of(board, S1) == (
-        "redis 3.2.12-2.el7 can be had: `yum --disableexcludes=main update redis` restarts redis, so replicas first"
+        "redis 3.2.12-2.el7 can be had: as package.version it is brought about, the replicas first"
     )
     assert message_of(board, S2) is None
     assert board.document()["phase"] == "Healthy"
+    by_hand = tuple(replace(each, package=replace(each.package, manage="CheckOnly")) for each in WHOLE.hosts)
+    board.report(report(facts(of=alive)), replace(WHOLE, hosts=by_hand))
+    assert message_of(board, S1) == (
+        "redis 3.2.12-2.el7 can be had: `yum --disableexcludes=main update redis` restarts redis, so replicas first"
+    )
     updated = replace(alive(S1), packages=Known({"redis": "3.2.12-2.el7"}))
     board.report(report(facts(updated, of=alive)), WHOLE)
     assert message_of(board, S1) is None

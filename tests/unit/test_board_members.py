@@ -141,6 +141,19 @@ def test_what_a_person_has_to_decide_is_a_phase_of_its_own_and_observed(board: B
     assert condition(board, "Ready")["status"] == "True"
 
 
+def test_an_upgrade_that_waits_for_a_person_is_told_as_such(board: Board) -> None:
+    healthy(board)
+    wanted = replace(WHOLE, generation=2)
+    board.report(report(running(), Plan(supervised="the master is left"), 2, desired=wanted), wanted)
+    found = board.document()
+    assert (found["phase"], found["message"], found["observedGeneration"]) == (
+        "WaitingForYou",
+        "The master is left.",
+        2,
+    )
+    assert condition(board, "Ready")["reason"] == "UpgradeWaits"
+
+
 @pytest.mark.parametrize(
     "wanted", [with_state("Joining"), with_state("Leaving"), replace(WHOLE, gone=(GoneHost("db9", "192.168.3.99"),))]
 )

@@ -326,3 +326,12 @@ def test_nothing_is_called_well_after_a_switch_before_all_was_read(board: Board)
     status = board.document()
     assert (status["phase"], status["master"]["host"]) == ("Degraded", NEW.host)
     assert status["message"] == "The master has changed just now, and all hosts are read anew."
+
+
+def test_the_bootstrap_that_another_operator_began_before_is_taken_over(board: Board) -> None:
+    board.begin_bootstrap("ours", M)
+    board.begun_by_another({"bootstrap": {"id": "theirs", "master": S1, "startedAt": "2026-01-31T11:59:59Z"}})
+    assert board.bootstrap == BootstrapRecord("theirs", S1, "2026-01-31T11:59:59Z")
+    board.complete_bootstrap()
+    assert board.bootstrap.completed_at, "the one that is there is completed"
+    assert board.document()["bootstrap"]["id"] == "theirs"

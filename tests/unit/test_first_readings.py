@@ -18,6 +18,7 @@ from redis_sentinel_operator.model.desired import ClusterRef
 from redis_sentinel_operator.model.report import Outcome
 from redis_sentinel_operator.reconcile import Pass
 from redis_sentinel_operator.returning import Returning
+from redis_sentinel_operator.scope import Scope
 from redis_sentinel_operator.settings import Settings
 from unit.boarding import NOON, WHOLE, Store
 
@@ -37,6 +38,7 @@ class Room:
             pool=None,
             identity="uid-0",
             first_readings=asyncio.Semaphore(1),
+            scope=Scope(),
         )
         monkeypatch.setattr(cluster, "reconcile", self._reconcile)
         monkeypatch.setattr(cluster, "read_declared", self._declared)

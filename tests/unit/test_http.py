@@ -27,12 +27,16 @@ async def ask(port: int, path: str) -> tuple[int, str]:
 async def test_a_probe_says_what_is_wrong() -> None:
     sick: list[str] = []
     waiting = ["the Lease is not held"]
-    app = http.application(Metrics(Settings()), lambda: sick, lambda: waiting)
+    absent: list[str] = []
+    app = http.application(Metrics(Settings()), lambda: sick, lambda: waiting, lambda: absent)
     port = free_port()
     with Sideline() as sideline:
         server = await sideline.call(http.serve(app, port))
         assert await ask(port, "/healthz") == (200, "ok\n")
         assert await ask(port, "/readyz") == (503, "the Lease is not held\n")
+        assert await ask(port, "/readyz/standby") == (200, "ok\n")
+        absent.append("nobody renews it")
+        assert await ask(port, "/readyz/standby") == (503, "nobody renews it\n")
         sick += ["one", "two"]
         waiting.clear()
         assert await ask(port, "/healthz") == (503, "one\ntwo\n")
@@ -43,7 +47,7 @@ async def test_a_probe_says_what_is_wrong() -> None:
 
 
 async def test_a_taken_port_is_an_error() -> None:
-    app = http.application(Metrics(Settings()), list, list)
+    app = http.application(Metrics(Settings()), list, list, list)
     with Sideline() as sideline, socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()

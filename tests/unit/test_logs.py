@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -75,6 +76,24 @@ def test_the_object_of_a_kopf_record_is_named() -> None:
     (line,) = lines(stream)
     assert line["object"] == "redis/c"
     assert "k8s_ref" not in line
+
+
+@pytest.mark.parametrize(
+    ("message", "text"), [("redis/c: all is well", "redis/c: all is well"), ("all is well", "redis/c: all is well")]
+)
+def test_a_line_bears_the_cluster_that_its_task_works_for(message: str, text: str) -> None:
+    for form in ("json", "text"):
+        stream = configured(form)
+        about = copy_context()
+        about.run(logs.about, "redis/c")
+        about.run(logging.getLogger("any").info, message, extra={"host": "redis_slave01"})
+        logging.getLogger("any").info("of the process")
+        one, other = stream.getvalue().splitlines()
+        assert other.endswith("INFO     of the process") or "cluster" not in json.loads(other)
+        if form == "json":
+            assert (json.loads(one)["cluster"], json.loads(one)["host"]) == ("redis/c", "redis_slave01")
+        else:
+            assert one.endswith(f"INFO     {text} host=redis_slave01")
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

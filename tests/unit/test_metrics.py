@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from redis_sentinel_operator.judge.lag import Lag
+from redis_sentinel_operator.judge.measured import Measured
 from redis_sentinel_operator.metrics import Metrics
+from redis_sentinel_operator.model.event import Cause
 from redis_sentinel_operator.settings import Settings
 
 CLUSTER = "redis/c"
@@ -37,6 +39,11 @@ def samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     }
 
 
+def counted(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Return the failovers that there were."""
+    return {labels: value for labels, value in samples(metrics, "rso_failovers_total").items() if value}
+
+
 def test_a_status_is_shown() -> None:
     metrics = Metrics(Settings())
     metrics.status(CLUSTER, status())
@@ -51,7 +58,7 @@ def test_a_status_is_shown() -> None:
 
 def test_when_the_last_pass_ended_is_shown() -> None:
     metrics, before = Metrics(Settings()), time.time()
-    metrics.passed(CLUSTER, 0.25)
+    metrics.passed(CLUSTER, 0.25, None)
     assert before <= samples(metrics, "rso_last_pass_timestamp_seconds")[()] <= time.time()
 
 
@@ -84,11 +91,19 @@ def test_failovers_are_counted_from_the_first_look_on() -> None:
     aborted = {"at": "2026-11-22T12:00:00.000Z", "result": "Aborted", "cause": "Failure"}
     for history in ([old], [old], [old, running], [old, switched], [old, ended], [old, ended], [old, ended, aborted]):
         metrics.status(CLUSTER, status(failovers=history))
-    assert samples(metrics, "rso_failovers_total") == {("Succeeded", "Requested"): 1, ("Aborted", "Failure"): 1}
+    assert counted(metrics) == {("Succeeded", "Requested"): 1, ("Aborted", "Failure"): 1}
     assert samples(metrics, "rso_failover_phase_seconds_sum") == {
         ("switch",): 0.5,
         ("publish",): 0.5,  # not before it was published
     }
+
+
+def test_failovers_are_counted_from_zero_so_that_prometheus_sees_the_first() -> None:
+    metrics = Metrics(Settings())
+    metrics.status(CLUSTER, status())
+    shown = samples(metrics, "rso_failovers_total")
+    assert shown[("Succeeded", "Failure")] == shown[("Aborted", "Unknown")] == 0
+    assert {cause for _, cause in shown} == set(get_args(Cause))
 
 
 def test_a_switch_that_was_overtaken_before_it_was_published_is_counted() -> None:
@@ -97,7 +112,7 @@ def test_a_switch_that_was_overtaken_before_it_was_published_is_counted() -> Non
     second = {"at": "2026-11-22T10:00:09.000Z", "cause": "Requested"}
     for history in ([], [first], [first, second]):
         metrics.status(CLUSTER, status(failovers=history))
-    assert samples(metrics, "rso_failovers_total") == {("Succeeded", "Failure"): 1}
+    assert counted(metrics) == {("Succeeded", "Failure"): 1}
 
 
 def test_the_phases_of_a_failover_are_measured_from_one_to_the_next() -> None:
@@ -147,11 +162,21 @@ def test_quorum_and_following_are_shown() -> None:
 
 def test_the_lag_of_replicas_is_that_of_the_last_pass() -> None:
     metrics = Metrics(Settings())
-    metrics.lags("other/c", {"s": Lag(1, 1)})
-    metrics.lags(CLUSTER, {"s": Lag(2048, 1), "t": Lag(0, 7)})
-    metrics.lags(CLUSTER, {"t": Lag(5, 0)})
+    metrics.passed("other/c", 1, Measured({"s": Lag(1, 1)}, {}, 1))
+    metrics.passed(CLUSTER, 1, Measured({"s": Lag(2048, 1), "t": Lag(0, 7)}, {}, 2))
+    metrics.passed(CLUSTER, 1, Measured({"t": Lag(5, 0)}, {}, 2))
     assert samples(metrics, "rso_replica_lag_bytes") == {("s",): 1, ("t",): 5}
     assert samples(metrics, "rso_replica_lag_seconds") == {("s",): 1, ("t",): 0}
+
+
+def test_which_hosts_could_be_read_is_that_of_the_last_pass() -> None:
+    metrics = Metrics(Settings())
+    metrics.passed(CLUSTER, 1, Measured({}, {"m": True, "gone": True}, 2))
+    metrics.passed(CLUSTER, 1, Measured({}, {"m": True, "s": False}, 3))
+    assert samples(metrics, "rso_host_reachable") == {("m",): 1, ("s",): 0}
+    assert samples(metrics, "rso_sentinels_needed") == {(): 3}
+    metrics.passed(CLUSTER, 1, None)
+    assert samples(metrics, "rso_host_reachable") == {}
 
 
 def test_a_cluster_that_is_gone_leaves_nothing() -> None:
@@ -160,8 +185,7 @@ def test_a_cluster_that_is_gone_leaves_nothing() -> None:
     metrics.forget(CLUSTER)  # never known
     metrics.beat(CLUSTER)
     metrics.status(CLUSTER, status(failovers=[]))
-    metrics.passed(CLUSTER, 0.1)
-    metrics.lags(CLUSTER, {"s": Lag(1, 1)})
+    metrics.passed(CLUSTER, 0.1, Measured({"s": Lag(1, 1)}, {"s": True}, 2))
     assert b'name="c"' in metrics.render()
     metrics.forget(CLUSTER)
     assert metrics.render() == empty
@@ -193,8 +217,8 @@ def test_the_lease_and_the_settings_are_shown() -> None:
     assert b'rso_setting{setting="resync"} 42.0' in metrics.render()
 
 
-def test_the_table_in_the_readme_names_every_metric() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = readme.partition("\n## Metrics\n")[2].partition("\n## ")[0]
+def test_the_table_in_the_docs_names_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs/monitoring.md").read_text()
+    table = page.partition("\n## Metrics\n")[2]
     told = {name.removesuffix("_total") for name in re.findall(r"`(rso_\w+)`", table)}
     assert told == {family.name for family in Metrics(Settings()).registry.collect()}

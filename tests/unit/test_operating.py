@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import pytest_asyncio
 from redis_sentinel_operator.apply.outcome import NOT_DONE
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.board_acts import shown, stored
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.model.desired import ClusterRef, Desired
+from redis_sentinel_operator.model.fact import ClusterFacts, Unknown
 from redis_sentinel_operator.model.operation import RememberOperation
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.secret import Secret
@@ -21,7 +24,8 @@ from redis_sentinel_operator.model.step import Plan, StartUnit, Step
 from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.operating import Operating, carry_out, operating
 from unit.operations.scenes import NOON, SWITCHED, WISH, both, carrying, config, facts, record
-from unit.plan.world import S1, S2, Change, M, desired, verdict
+from unit.operations.stuck import ASTRAY, AUTOMATIC, DISAGREE, calm
+from unit.plan.world import S1, S2, Change, M, desired, stopped_redis, verdict
 
 CALM = verdict(Situation.ALIVE, M)
 NOTED = "write down how far the switchover is"
@@ -56,11 +60,21 @@ class Play:
 
     board: Board
     documents: list[dict[str, Any]]
+    patience: Patience = field(default_factory=Patience)
 
     def pass_of(self, read: Any = None, found: Verdict = CALM, what: Desired | None = None, **more: Any) -> Operating:
         """What a pass finds to do, with an act that asks for a switchover unless told otherwise."""
-        known = {"todo": Plan(), "wish": WISH, "leaving": "", "now": NOON, **more}
-        return operating(self.board, what or desired(), read or facts(), found, **known)
+        what = what or desired()
+        known = {
+            "todo": Plan(),
+            "wish": WISH,
+            "leaving": "",
+            "now": NOON,
+            "secret": what.password,
+            "patience": self.patience,
+            **more,
+        }
+        return operating(self.board, what, read or facts(), found, **known)
 
     def acts(self) -> list[tuple[str, str]]:
         """The answers in status."""
@@ -175,6 +189,49 @@ async def test_nothing_begins_where_nothing_may_be_changed(play: Play) -> None:
     assert play.acts() == [("Refused", "The password of the Secret was changed")]
 
 
+SILENT = Unknown("it has not answered in 2 s after others had", "CommandTimedOut")
+
+
+def at(seconds: float, **changed: Change) -> ClusterFacts:
+    return replace(facts(**changed), at=seconds)
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        lambda host: replace(host, os=SILENT, redis=SILENT, sentinel=SILENT),
+        lambda host: replace(host, redis=SILENT),
+        lambda host: replace(host, sentinel=SILENT),
+    ],
+)
+async def test_an_act_waits_a_moment_for_a_host_that_cannot_be_read(play: Play, away: Change) -> None:
+    for seconds in (100.0, 102.9):
+        now = play.pass_of(at(seconds, S1=away))
+        assert play.acts() == []
+        assert now.moves is None
+        assert any(each.startswith("the switchover that was asked for waits a moment: ") for each in now.todo.waiting)
+    assert play.pass_of(at(102.95)).moves is not None
+    assert [result for result, _ in play.acts()] == ["Running"]
+
+
+async def test_an_act_is_refused_where_a_host_stays_away_and_each_has_its_own_moment(play: Play) -> None:
+    away: Change = lambda host: replace(host, redis=SILENT)  # noqa: E731
+    play.pass_of(at(100.0, S1=away))
+    play.pass_of(at(103.0, S1=away))
+    assert [result for result, _ in play.acts()] == ["Refused"]
+    play.pass_of(at(103.0, S1=away), wish=replace(WISH, at="2026-01-31T12:00:05Z"))
+    assert len(play.acts()) == 1
+
+
+async def test_what_every_host_says_is_an_answer_at_once_and_one_left_alone_is_not_waited_for(play: Play) -> None:
+    play.pass_of(facts(S1=stopped_redis))
+    assert [result for result, _ in play.acts()] == ["Refused"]
+    hosts = tuple(replace(host, aside="Maintenance") if host.name == S1 else host for host in desired().hosts)
+    silent = at(100.0, S1=lambda host: replace(host, os=SILENT, redis=SILENT, sentinel=SILENT))
+    assert not Patience().has("t", desired(hosts=hosts), silent)
+    assert Patience().has("t", desired(), silent)
+
+
 async def test_without_an_act_nothing_happens(play: Play) -> None:
     todo = Plan((Step(S1, "start redis", "why", StartUnit("redis.service", 6379, False), 1),))
     now = play.pass_of(todo=todo, wish=None)
@@ -244,3 +301,27 @@ async def test_a_new_password_waits_for_calm_and_is_not_begun_with_hands_off(pla
     assert waits.moves is None
     assert waits.todo.waiting[-1].endswith("as soon as it is safe: a switch")
     assert play.pass_of(wish=None, secret=secret, leaving="management became Paused").moves is None
+
+
+async def test_with_automatic_recovery_a_sentinel_that_is_stuck_is_watched_and_then_told_of_in_status(
+    play: Play,
+) -> None:
+    """Nobody asked for it: an answer stands in status.acts all the same, once something is done."""
+    none: dict[str, Any] = {"what": AUTOMATIC, "wish": None}
+    seen = play.pass_of(calm(S3=ASTRAY), DISAGREE, **none)
+    assert (await carry_out(seen, Hands(play.board).do)).results == ()
+    assert play.documents[-1]["operation"]["step"] == "watch"
+    assert play.acts() == []
+    hands, later = Hands(play.board), NOON + timedelta(seconds=60)
+    await carry_out(play.pass_of(calm(S3=ASTRAY), DISAGREE, now=later, **none), hands.do)
+    assert hands.log == [f"monitor: let the sentinel monitor {M}"]
+    for _ in range(2):
+        await carry_out(play.pass_of(calm(), now=later, **none), Hands(play.board).do)
+    assert play.acts() == [("Done", f"every sentinel names {M} at config epoch 1 and knows all others")]
+
+
+async def test_one_that_waits_is_said(play: Play) -> None:
+    read = calm(S3=ASTRAY, M=stopped_redis)
+    waits = play.pass_of(read, DISAGREE, what=AUTOMATIC, wish=None)
+    assert waits.moves is None
+    assert "is mended when it is safe" in waits.todo.waiting[0]

@@ -1,22 +1,47 @@
-"""A pass tells when all hosts were read: from there on it holds up no other cluster."""
+"""A pass tells when all hosts were read: from there on it holds up no other cluster. Who may not act only tells."""
 
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from redis_sentinel_operator import reconcile
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known
+from redis_sentinel_operator.model.report import Report
+from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.observe.late import Late
+from redis_sentinel_operator.operations.move import Wish
+from redis_sentinel_operator.outliving import ANOTHER
 from redis_sentinel_operator.reconcile import Pass
 from redis_sentinel_operator.rounds import Rounds
 from redis_sentinel_operator.settings import Settings
-from unit.boarding import WHOLE
-from unit.judge.clusters import OWNER
+from unit.boarding import START, WHOLE
+from unit.judge.clusters import OWNER, S1, running
+
+
+def a_pass(board: Board, **changes: Any) -> Pass:
+    """A pass that can reach no host."""
+    this = Pass(
+        desired=WHOLE,
+        links={},
+        board=board,
+        guard=Guard(OWNER, 1),
+        settings=Settings(),
+        since_switch=math.inf,
+        late=Late(2.0, lambda _: None),
+        rounds=Rounds(Settings(), lambda _: None),
+        patience=Patience(),
+        interrupted=lambda _: None,
+    )
+    return replace(this, **changes)
 
 
 async def test_it_is_told_that_all_were_read_and_once(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,19 +58,29 @@ async def test_it_is_told_that_all_were_read_and_once(board: Board, monkeypatch:
 
     monkeypatch.setattr(reconcile, "gather", read)
     monkeypatch.setattr(board, "report", lambda *_: said.append("reported"))
-    outcome = await reconcile.reconcile(
-        Pass(
-            desired=WHOLE,
-            links={},
-            board=board,
-            guard=Guard(OWNER, 1),
-            settings=Settings(),
-            since_switch=math.inf,
-            late=Late(2.0, lambda _: None),
-            rounds=Rounds(Settings(), lambda _: None),
-            interrupted=lambda _: None,
-            was_read=was_read,
-        )
-    )
+    outcome = await reconcile.reconcile(a_pass(board, was_read=was_read))
     assert said == ["read", "told", "reported"]
     assert not outcome.changed
+
+
+async def test_where_another_operator_is_at_work_nothing_is_done_begun_or_answered(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = {
+        name: replace(host, claim=Known(Claim(OWNER, "b1", lease_epoch=7))) for name, host in running().hosts.items()
+    }
+
+    async def read(*_: object) -> ClusterFacts:
+        return replace(running(), hosts=later, at=time.monotonic())
+
+    reports: list[Report] = []
+    monkeypatch.setattr(reconcile, "gather", read)
+    monkeypatch.setattr(reconcile, "_plan", lambda *_: Plan((START,)))
+    monkeypatch.setattr(board, "report", lambda report, _: reports.append(report))
+    drill = Wish("drill", "-", "2026-01-31T12:00:00Z")
+    outcome = await reconcile.reconcile(a_pass(board, wish=drill, forget=Wish("forget-host", S1, drill.at)))
+    (told,) = reports
+    assert (outcome.sentence, told.plan.steps, told.plan.waiting[0]) == (ANOTHER, (), ANOTHER)
+    assert not outcome.changed
+    assert "acts" not in board.document()
+    assert board.operation is None

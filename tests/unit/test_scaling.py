@@ -12,6 +12,7 @@ import pytest
 from redis_sentinel_operator import reconcile
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.board import Board
+from redis_sentinel_operator.board_unread import Patience
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Refusal, StepResult
@@ -77,11 +78,12 @@ async def run(
         desired=wanted,
         links=Links(),  # type: ignore[arg-type]
         board=board,
-        guard=Guard(OWNER, 1),
+        guard=changes.pop("guard", Guard(OWNER, 1)),
         settings=Settings(fact_max_age=math.inf),
         since_switch=math.inf,
         late=Late(2.0, lambda _: None),
         rounds=Rounds(Settings(), lambda _: None),
+        patience=Patience(),
         **({"interrupted": lambda _: None} | changes),
     )
     await reconcile.reconcile(this)

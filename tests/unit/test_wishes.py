@@ -48,8 +48,9 @@ async def answers(
     one = cluster.Cluster(REF, cast(Any, shared))
     board = Board(REF, {"phase": "Healthy"}, Store().write, lambda: NOON)
     desired = replace(WHOLE, **changes)
-    listening = SimpleNamespace(switched_at=-math.inf, note_switch=lambda _: None)
-    await one._pass(board, cast(Any, listening), cast(Any, desired), act)
+    listening = cast(Any, SimpleNamespace(switched_at=-math.inf, note_switch=lambda _: None))
+    one._board, one._listening = board, listening
+    await one._pass(board, listening, cast(Any, desired), act)
     found = board.document().get("acts", [])
     return passes[0], [(each["result"], each["message"]) for each in found]
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
+from redis_sentinel_operator.api import GROUP
 from redis_sentinel_operator.api.members import living, refuse_members, with_members
 from redis_sentinel_operator.api.password import check_password
+from redis_sentinel_operator.api.planned import planned_for, refuse_planned
 from redis_sentinel_operator.api.redis_config import check_config, redis_config
 from redis_sentinel_operator.api.spec import RedisSentinelClusterSpec, parse
 from redis_sentinel_operator.api.spec_hosts import Host, Package, Ssh
@@ -31,12 +33,14 @@ __all__ = [
     "living",
     "password_ref",
     "refuse_members",
+    "refuse_planned",
     "refuse_unsupported",
     "resolve",
     "ssh_secret_name",
     "with_members",
 ]
 
+DELETE_DATA = f"{GROUP}/delete-data"  # annotation: the name of the resource whose data may go
 Overridable = TypeVar("Overridable", Ssh, Package)
 
 
@@ -54,7 +58,7 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
     return Desired(
         ref=ClusterRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"]),
         generation=metadata["generation"],
-        master_name=spec.master_name or metadata["name"],
+        master_name=spec.master_name or planned_for(body) or metadata["name"],
         management=spec.management,
         hosts=tuple(_host(host, spec) for host in spec.hosts),
         initial_master=_initial_master(spec, body.get("status") or {}),
@@ -71,6 +75,9 @@ def resolve(body: Mapping[str, Any], password: Secret | None) -> Desired:
         firewall_exclusive=spec.firewall.exclusive,
         endpoints=spec.endpoints.enabled,
         deletion_policy=spec.deletion_policy,
+        delete_data=(metadata.get("annotations") or {}).get(DELETE_DATA) == metadata["name"],
+        recovery=spec.recovery,
+        supervised=spec.update_strategy == "Supervised",
     )
 
 

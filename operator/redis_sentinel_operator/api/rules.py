@@ -144,6 +144,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "spec",
+        f"!has(self.sentinel) || !has(self.sentinel.quorum) || self.sentinel.quorum * 2 > {_SENTINELS} || "
+        f"{_unless('quorumBelowMajority')}",
+        "quorum is less than the majority of the hosts that run a sentinel; set it to their majority, or remove it",
+        field=".sentinel.quorum",
+    ),
+    Rule(
+        "spec",
         # one that was there before blocks no later edit, also when its host has gone since
         "!has(self.initialMaster) || (oldSelf.hasValue() && has(oldSelf.value().initialMaster) && "
         "oldSelf.value().initialMaster == self.initialMaster) || "

@@ -38,7 +38,8 @@ class Auth(ApiModel):
         description="Secret of type kubernetes.io/basic-auth with the password of redis (requirepass and masterauth on "
         "all hosts, auth-pass of the sentinels). A Secret of another type needs the label "
         'redis-sentinel-operator.io/use: "true". Letters, digits and !#$%&()*+,./:;<=>?@[]^_{|}~- only: sentinel '
-        "cannot keep others. Without it redis has no password.",
+        "cannot keep others. Without it redis has no password: it is taken from the running servers of a cluster that "
+        "is this resource's, and from then on everybody is let in who reaches the port.",
     )
 
 
@@ -52,7 +53,7 @@ class Redis(ApiModel):
         'string or an integer, so "yes" and "no" are quoted. What may stand in several lines is one string, such as '
         'save: "900 1 300 10". The operator owns what is written here and leaves the rest of the file alone; what is '
         "removed here goes back to what the host had before. Where redis takes a directive only at its start, replicas "
-        "are restarted one by one, and the master waits for a switch.",
+        "are restarted one by one, and the master waits for a switch. Default: none.",
     )
 
 
@@ -164,57 +165,75 @@ class RedisSentinelClusterSpec(ApiModel):
         "Observe: as Paused, and show in status.plan what Full would do; also the hosts stay unclaimed.",
     )
     hosts: Annotated[Items[Host], Field(min_length=1, max_length=64, json_schema_extra=list_map("name"))] = Field(
-        description="The hosts of the cluster. Adding or removing one later is not supported yet."
+        description="The hosts of the cluster, each known by its address. One that is added joins it, one that is "
+        "taken out leaves it, one at a time and while all others are well."
     )
     maintenance_hosts: HostNames = Field(
         (),
         description="Hosts that somebody works on: their redis and sentinel are stopped once, and then they are left "
-        "alone and not complained about. A master is replaced first. Leave it out of the files you apply.",
+        "alone and not complained about. A master is replaced first. Leave it out of the files you apply. Default: "
+        "none.",
     )
     fenced_hosts: HostNames = Field(
         (),
         description="Hosts whose redis and sentinel are stopped and kept from starting, also when the machine boots. A "
-        "master is replaced first. Leave it out of the files you apply.",
+        "master is replaced first. Leave it out of the files you apply. Default: none.",
     )
     initial_master: HostName | None = Field(
         None,
         description="Host that becomes the first master. Read once, when the cluster is set up on bare hosts; after "
         "that the sentinels decide. Default: the first host with redis.",
     )
-    ssh: Ssh = Field(Ssh(), description="How the hosts are reached.")
-    auth: Auth = Field(Auth(), description="How clients, replicas and sentinels authenticate.")
-    package: Package = Field(Package(), description="What is installed on the hosts.")
-    redis: Redis = Field(Redis(), description="Settings of redis.")
-    sentinel: Sentinel = Field(Sentinel(), description="Settings of the sentinels, changed while they run.")
+    ssh: Ssh = Field(Ssh(), description="How the hosts are reached. Default: as root on port 22 with redis-ssh.")
+    auth: Auth = Field(
+        Auth(), description="How clients, replicas and sentinels authenticate. Without it redis has no password."
+    )
+    package: Package = Field(
+        Package(), description="What is installed on the hosts. Default: the newest of their own repositories, once."
+    )
+    redis: Redis = Field(Redis(), description="Settings of redis. Default: those that are on the hosts.")
+    sentinel: Sentinel = Field(
+        Sentinel(), description="Settings of the sentinels, changed while they run. Default: those of its fields."
+    )
     min_replicas_to_write: Annotated[int, Field(ge=0, le=64)] | None = Field(
         None,
-        description="With fewer replicas in touch the master refuses plain writes (min-replicas-to-write), so that a "
-        "master that is cut off acknowledges nothing for long. Up to Redis 3.2 it also refuses them after each "
-        "failover, until a replica has got all data anew. Without it the hosts keep what they have.",
+        description="How many replicas: with fewer in touch the master refuses plain writes (min-replicas-to-write), "
+        "so that a master that is cut off acknowledges nothing for long. Up to Redis 3.2 it also refuses them after "
+        "each failover, until a replica has got all data anew. Default: 1 from Redis 4 on with two replicas or more "
+        "that are not left out (maintenanceHosts, fencedHosts), none else; a cluster that was adopted keeps what it "
+        "has. 0: none.",
     )
     min_replicas_max_lag_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
         None,
-        description="A replica silent for longer does not count for minReplicasToWrite. Default: 10, where that is "
-        "set.",
+        description="A replica silent for longer, in seconds, does not count for minReplicasToWrite. Default: 10, "
+        "where that is in force.",
     )
-    firewall: Firewall = Field(Firewall(), description="What lets packets in to redis and sentinel.")
-    endpoints: Endpoints = Field(Endpoints(), description="Services that follow the master.")
+    firewall: Firewall = Field(
+        Firewall(), description="What lets packets in to redis and sentinel. Default: anybody is let in to both ports."
+    )
+    endpoints: Endpoints = Field(Endpoints(), description="Services that follow the master. Default: they are kept.")
     update_strategy: Literal["Automatic", "Supervised"] = Field(
         "Automatic",
-        description="What happens before a change that needs a switch of the master. Automatic: it is made. "
-        "Supervised: a person is waited for (not supported yet).",
+        description="How far a package is upgraded by itself, when package.version asks for a newer one. Automatic: on "
+        "all hosts, the master's last, after a switchover. Supervised: on all but the master's, until a person asks "
+        "for that (act upgrade).",
     )
     recovery: Literal["Manual", "Automatic"] = Field(
         "Manual",
-        description="What happens when the master is dead and no failover can succeed. Manual: a person decides. "
-        "Automatic: it is started again (not supported yet).",
+        description="What happens with sentinels that do not get over something by themselves: one that stays with a "
+        "wrong master, one that still counts others that another has replaced, one that runs with its package's "
+        "file. Manual: it is told, and mended by the act reset-stale. Automatic: it is mended when it has been so for "
+        "a minute and nothing speaks against it. A dead master without a successor waits for the act recover in "
+        "either case.",
     )
     deletion_policy: DeletionPolicy = Field(
         "Retain",
         description="What happens on the hosts when this resource is deleted. Retain: redis and the sentinels run on, "
-        "nobody looks after them. Stop, Uninstall: not supported yet.",
+        "nobody looks after them. Stop: sentinels, replicas and last the master, its data saved, are stopped and "
+        "disabled. Uninstall: also what the operator made on the hosts and the package are removed; the data only with "
+        "the annotation redis-sentinel-operator.io/delete-data: <name of the resource>.",
     )
-    unsafe: Unsafe = Field(Unsafe(), description="Rules that you take upon yourself to break.")
+    unsafe: Unsafe = Field(Unsafe(), description="Rules that you take upon yourself to break. Default: none.")
 
 
 def parse(body: Mapping[str, Any]) -> RedisSentinelClusterSpec:

@@ -83,8 +83,8 @@ class Package(ApiModel):
 
     manage: PackageManage = Field(
         "Install",
-        description="Install: install the package with yum when it is missing or of another version than `version`. "
-        "CheckOnly: never install, only say what is missing.",
+        description="Install: install the package with yum when it is missing, and upgrade an older one than `version` "
+        "says. CheckOnly: never install, only say what is missing.",
     )
     name: PackageName | None = Field(
         None,
@@ -94,10 +94,13 @@ class Package(ApiModel):
     version: PackageVersion | None = Field(
         None,
         description="Version as yum writes it, such as 3.2.12 or 3.2.12-2.el7. Without it the newest of the host's "
-        "repositories is installed once, and what is installed is kept.",
+        "repositories is installed once, and what is installed is kept. A newer one than is installed is an upgrade, "
+        "host by host; an older one is refused.",
     )
     module: PackageName | None = Field(
-        None, description="Module stream to enable before the package is installed, such as redis:6, on EL8 and EL9."
+        None,
+        description="Module stream to enable before the package is installed or upgraded, such as redis:6, on EL8 and "
+        "EL9. Without `version` a change of it does nothing to what is installed.",
     )
     repositories: Annotated[Items[PackageName], Field(max_length=16, json_schema_extra=SET)] = Field(
         (),
@@ -137,13 +140,14 @@ class Host(ApiModel):
         ge=0,
         le=2_147_483_647,
         description="Redis's replica-priority (slave-priority): of two replicas sentinel promotes the one with the "
-        "lower number, and never one with 0. Where it is not set the host keeps what it has, or gets what "
-        "failureDomain asks for.",
+        "lower number, and never one with 0. Without it the host keeps what it has, or gets what failureDomain asks "
+        "for.",
+        json_schema_extra={"default": None},  # 100 is what redis has, not what a host is given
     )
     ssh_address: SshAddress | None = Field(
         None,
-        description="Address or name where the host's sshd is reached, when that is not `address`. The known_hosts of "
-        "the Secret must have a line for it.",
+        description="Address or name where the host's sshd is reached. The known_hosts of the Secret must have a line "
+        "for it. Default: as `address`.",
     )
     ssh: Ssh | None = Field(
         None,
@@ -153,6 +157,6 @@ class Host(ApiModel):
     package: Package | None = Field(
         None,
         description="What is installed on this host, where it differs from spec.package. What is not set here is as in "
-        "spec.package. Only `version` is supported yet.",
+        "spec.package.",
         json_schema_extra={"inherits": "spec.package"},
     )

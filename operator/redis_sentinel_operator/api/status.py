@@ -26,6 +26,7 @@ Phase = Literal[
 HostState = Literal["Joining", "Member", "Maintenance", "Fenced", "Leaving"]
 MEMBERS: frozenset[HostState] = frozenset({"Member", "Maintenance", "Fenced"})  # of the cluster, whatever they do now
 Role = Literal["Master", "Replica"]
+Link = Literal["Up", "Down"]
 ServiceState = Literal["Running", "Loading", "Denied", "Stopped", "Unknown"]
 ActResult = Literal["Running", "Done", "Refused", "Failed"]
 PlanImpact = Literal["None", "Reload", "Restart", "Failover"]
@@ -53,7 +54,7 @@ class MasterStatus(ApiModel):
 
     host: Word = Field(description="Name of the host.")
     address: Word = Field(description="Address of its redis.")
-    port: PortNumber = Field(description="Port of its redis.")
+    port: PortNumber = Field(description="TCP port of its redis.")
     config_epoch: Number = Field(description="Sentinel's config epoch of it: it grows with each failover.")
     since: Time = Field(None, description="Since when it is master, as far as the operator saw.")
     withdrawn_since: Time = Field(
@@ -78,7 +79,7 @@ class HostSsh(ApiModel):
 
     address: Annotated[str, Field(max_length=253)] = Field(description="Address or name of its sshd.")
     user: Word = Field(description="User that logs in.")
-    port: PortNumber = Field(description="Port of its sshd.")
+    port: PortNumber = Field(description="TCP port of its sshd.")
 
 
 class HostStatus(ApiModel):
@@ -91,6 +92,11 @@ class HostStatus(ApiModel):
     redis: ServiceState | None = Field(
         None,
         description="Its redis. Denied: it answers, but not to our password. Unset: the host shall have none.",
+    )
+    link: Link | None = Field(
+        None,
+        description="Whether its redis follows the master, in touch with it. Unset: it is the master, the host shall "
+        "have no redis, or nobody is known to be master.",
     )
     sentinel: ServiceState | None = Field(None, description="Its sentinel. Unset: the host shall have none.")
     sentinel_id: Word | None = Field(None, alias="sentinelID", description="The id of its sentinel (myid).")
@@ -159,9 +165,9 @@ class Operation(ApiModel):
     to_address: Word | None = Field(None, alias="to", description="Address of the host that is to be master.")
     config_epoch: Number | None = Field(None, description="Sentinel's config epoch when it began.")
     sentinel: Word | None = Field(None, description="Address of the sentinel that is asked for the failover.")
-    offset: Number | None = Field(None, description="Replication offset of the master when it began.")
+    offset: Number | None = Field(None, description="Replication offset of the master when it began, in bytes.")
     result: Word | None = Field(None, description="How it ends, once that is decided: Done or Failed.")
-    message: Text | None = Field(None, description="Why it ends like that.")
+    message: Text | None = Field(None, description="Whom it concerns, and in the end why it ends like that.")
 
 
 class Act(ApiModel):
@@ -194,9 +200,11 @@ class Status(ApiModel):
     phase: Phase | None = Field(None, description="All in one word.")
     message: LongText | None = Field(None, description="All in one sentence.")
     master: MasterStatus | None = Field(None, description="The last master that was confirmed.")
-    ready: Count | None = Field(None, description="Hosts that are as declared, of all.")
-    replicas: Count | None = Field(None, description="Replicas in touch with the master, of those declared.")
-    sentinels: Count | None = Field(None, description="Sentinels that answer, of those declared.")
+    ready: Count | None = Field(None, description="How many hosts are as declared, of all, such as 4/4.")
+    replicas: Count | None = Field(
+        None, description="How many replicas are in touch with the master, of those declared, such as 3/3."
+    )
+    sentinels: Count | None = Field(None, description="How many sentinels answer, of those declared, such as 3/3.")
     hosts: Annotated[Items[HostStatus], Field(max_length=128, json_schema_extra=list_map("name")), first(128)] = Field(
         (), exclude_if=_empty, description="The hosts as they were last seen."
     )

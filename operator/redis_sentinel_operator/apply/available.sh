@@ -1,5 +1,5 @@
 # Asks the repositories of the host for a package; changes nothing but yum's own cache. $1 package, $2 seconds for yum,
-# $3 the only repositories or "", $4 module stream or "".
+# $3 the only repositories or "", $4 module stream or "", $5 "fetch" where it is put into that cache, too.
 # Exits 66 where none has it, 1 where yum cannot tell.
 only=$3
 run_yum() { # sets $said and $code
@@ -18,6 +18,14 @@ if [ -n "$4" ]; then # of a stream that is not enabled yet yum lists no package:
     esac
 else
     run_yum list available "$1"
+    if [ "$code" -eq 0 ] && [ "$5" = fetch ]; then # yum 3 does not say by its status whether it did
+        run_yum -y install --downloadonly "$1"
+        case "$code $said" in
+        0* | *"exiting because "*) ;;
+        *) echo "$1 cannot be fetched: $(printf '%s\n' "$said" | grep -v '^ *$' | tail -n 1)" >&2; exit 1 ;;
+        esac
+        exit 0
+    fi
     [ "$code" -ne 0 ] || exit 0
 fi
 case "$code $said" in

@@ -7,11 +7,24 @@ from collections.abc import Mapping
 
 import redis.exceptions
 
-from redis_sentinel_operator.apply import files, firewall, kernel, operation, package, reset, resp, roles, units
+from redis_sentinel_operator.apply import (
+    departure,
+    files,
+    firewall,
+    kernel,
+    monitor,
+    operation,
+    package,
+    reset,
+    resp,
+    roles,
+    units,
+)
 from redis_sentinel_operator.apply.outcome import Outcome, failed, scrub
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
+from redis_sentinel_operator.model.departure import RemovePackage, RemoveTraces, SaveData
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
 from redis_sentinel_operator.model.operation import (
@@ -21,12 +34,14 @@ from redis_sentinel_operator.model.operation import (
     Fence,
     ForgetOperation,
     GivePassword,
+    MonitorAnew,
     Promote,
     RememberOperation,
     StartAgain,
     StartStopped,
     StopMaster,
 )
+from redis_sentinel_operator.model.package import FetchPackage, InstallPackage, LockPackage, UpgradePackage
 from redis_sentinel_operator.model.report import StepResult
 from redis_sentinel_operator.model.step import (
     AllowPorts,
@@ -36,9 +51,7 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
-    InstallPackage,
     LabelFile,
-    LockPackage,
     MakeReplica,
     ProveRewrite,
     ReleaseClaim,
@@ -92,18 +105,18 @@ async def _act(
 ) -> Outcome:
     link = links[step.host]
     match step.action:
-        case MakeReplica() | RestoreMaster() | SentinelReset():
+        case MakeReplica() | RestoreMaster() | SentinelReset() | MonitorAnew():
             return await _act_on_all_there_is(step, link, links, desired, guard)
         case EditConf() | WriteSentinelConf() as action:
             return await files.replace(action, link, desired, guard, settings)
         case StartUnit() as action:
             return await units.start(action, link, desired, guard, settings)
-        case ConfigSet() as action:
-            return await resp.config_set(action, link, desired, guard, settings)
-        case SentinelSet() as action:
-            return await resp.sentinel_set(action, link, desired, guard, settings)
-        case ProveRewrite() as action:
-            return await resp.prove_rewrite(action, link, desired, guard, settings)
+        case UpgradePackage() as action:
+            return await package.upgrade(action, link, desired, guard, settings)
+        case ConfigSet() | SentinelSet() | ProveRewrite() as action:
+            return await _set(action, link, desired, guard, settings)
+        case SaveData() | RemovePackage() | RemoveTraces() as action:
+            return await departure.leave(action, link, desired, guard)
         case TakeClaim() as action:
             return await files.take_claim(action, link, guard, settings)
         case (
@@ -135,7 +148,22 @@ async def _act_on_all_there_is(
             return await roles.restore_master(action, link, links, desired, guard)
         case SentinelReset() as action:
             return await reset.reset(action, link, links, desired, guard)
+        case MonitorAnew() as action:
+            return await monitor.monitor_anew(action, link, links, desired, guard)
     raise AssertionError(f"no such action: {type(step.action).__name__}")
+
+
+async def _set(
+    action: ConfigSet | SentinelSet | ProveRewrite, link: HostLink, desired: Desired, guard: Guard, settings: Settings
+) -> Outcome:
+    """Change what is in force in a running server, or prove that it keeps such a change."""
+    match action:
+        case ConfigSet():
+            return await resp.config_set(action, link, desired, guard, settings)
+        case SentinelSet():
+            return await resp.sentinel_set(action, link, desired, guard, settings)
+        case ProveRewrite():
+            return await resp.prove_rewrite(action, link, desired, guard, settings)
 
 
 async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Settings) -> Outcome:
@@ -144,7 +172,7 @@ async def _act_plainly(step: Step, link: HostLink, guard: Guard, settings: Setti
             return await files.remember(action, link, guard, settings)
         case ReleaseClaim():
             return await files.release_claim(link, guard, settings)
-        case InstallPackage() as action:
+        case InstallPackage() | FetchPackage() as action:
             return await package.install(action, link, guard, settings)
         case LockPackage() as action:
             return await files.lock_package(action, link, guard, settings)

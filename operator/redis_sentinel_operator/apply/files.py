@@ -10,9 +10,9 @@ from redis_sentinel_operator.conf.directives import encode, sha256
 from redis_sentinel_operator.connect.command import CommandResult
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
+from redis_sentinel_operator.model.package import LockPackage
 from redis_sentinel_operator.model.step import (
     EditConf,
-    LockPackage,
     RememberKeys,
     RememberNotes,
     TakeClaim,

@@ -25,7 +25,8 @@ async def reset(
     refusal = await still_ours(link, guard, link.settings)
     if refusal is not None:
         return refusal
-    reason = why_not_reset(desired, link.host.name, await read_sentinels(desired, links, link.settings))
+    sentinels = await read_sentinels(desired, links, link.settings)
+    reason = why_not_reset(desired, link.host.name, sentinels, action.ghosts)
     if reason is not None:
         return failed(f"nothing was done: {reason}")
     told = await ask(client, "SENTINEL", "RESET", action.master_name)

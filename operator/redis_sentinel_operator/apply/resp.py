@@ -80,7 +80,7 @@ async def sentinel_set(
     words = [word for pair in values.items() for word in pair]
     try:
         await ask(client, "SENTINEL", "SET", action.master_name, *words)
-        have = _pairs(await ask(client, "SENTINEL", "MASTER", action.master_name))
+        have = pairs(await ask(client, "SENTINEL", "MASTER", action.master_name))
         if "auth-pass" in values:
             have = await _let_in(client, action.master_name, settings.step_timeout / 3)
     except redis.exceptions.RedisError as error:
@@ -103,7 +103,7 @@ async def _let_in(client: redis.asyncio.Redis, master: str, seconds: float) -> d
     """
     deadline = time.monotonic() + seconds
     while True:
-        have = _pairs(await ask(client, "SENTINEL", "MASTER", master))
+        have = pairs(await ask(client, "SENTINEL", "MASTER", master))
         if not _flags(have) & _NOT_LET_IN or time.monotonic() > deadline:
             return have
         await asyncio.sleep(_POLL)
@@ -137,11 +137,11 @@ async def still_ours(link: HostLink, guard: Guard, settings: Settings) -> Outcom
 
 async def has(client: redis.asyncio.Redis, name: str, want: str) -> bool:
     """Whether CONFIG GET shows a directive with this value."""
-    have = _pairs(await ask(client, "CONFIG", "GET", name))
+    have = pairs(await ask(client, "CONFIG", "GET", name))
     return any(canonical(key) == canonical(name) and same(name, want, value) for key, value in have.items())
 
 
-def _pairs(answer: object) -> dict[str, str]:
+def pairs(answer: object) -> dict[str, str]:
     """Return a reply of pairs as redis-py gives it: a mapping, or a flat list where it has no callback for it."""
     if isinstance(answer, dict):
         return {str(key): str(value) for key, value in answer.items()}

@@ -1,4 +1,4 @@
-"""A new password for running servers: both good at first where users may have several, else all at once."""
+"""A new password for running servers, or none: both good at first where users may have several, else all at once."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ async def _give(action: GivePassword, links: Links, desired: Desired, guard: Gua
     wrong = wrong or [f"redis on {name}: CONFIG GET shows another" for name in await _lacking(action, links, desired)]
     if wrong:
         return failed(f"not all have it, and those that lack it are given it next: {'; '.join(wrong)}")
-    said = f"all have it within {window * 1000:.0f} ms"
+    said = f"{'all have it' if action.password else 'none has one any more'} within {window * 1000:.0f} ms"
     log.info(
-        "%s: a new password for %d redis and %d sentinels: %s",
+        "%s: another password for %d redis and %d sentinels: %s",
         desired.ref,
         len(action.redis),
         len(action.sentinels),
@@ -86,22 +86,25 @@ async def _give(action: GivePassword, links: Links, desired: Desired, guard: Gua
 
 
 async def _orders(action: GivePassword, links: Links, desired: Desired) -> list[_Order]:
-    password = action.password.reveal()
     found = []
     for name in action.redis:
         client = await links[name].resp(desired.redis_port, None if name in action.bare else desired.password)
         found.append(_Order(f"redis on {name}", client, _commands(action, name)))
-    words = ("SENTINEL", "SET", desired.master_name, "auth-pass", password)
+    words = ("SENTINEL", "SET", desired.master_name, "auth-pass", _text(action))
     for name in action.sentinels:
         client = await links[name].resp(desired.sentinel_port, None)
         found.append(_Order(f"the sentinel on {name}", client, (words,)))
     return found
 
 
+def _text(action: GivePassword) -> str:
+    return action.password.reveal() if action.password else ""
+
+
 def _commands(action: GivePassword, name: str) -> tuple[Command, ...]:
-    password = action.password.reveal()
+    password = _text(action)
     changes = [("CONFIG", "SET", "requirepass", password)]
-    if name not in action.bare:
+    if name not in action.bare and password:
         return tuple(changes)
     changes.append(("CONFIG", "SET", "masterauth", password))
     kinds = ("slave", "normal", "pubsub") if name in action.ends else ()
@@ -118,6 +121,6 @@ async def _obey(order: _Order) -> None:
 
 
 async def _lacking(action: GivePassword, links: Links, desired: Desired) -> list[str]:
-    """Log in with the new password everywhere, and look."""
+    """Log in anew everywhere, and look."""
     clients = {name: await links[name].resp(desired.redis_port, action.password) for name in action.redis}
-    return [name for name, client in clients.items() if not await has(client, "requirepass", action.password.reveal())]
+    return [name for name, client in clients.items() if not await has(client, "requirepass", _text(action))]

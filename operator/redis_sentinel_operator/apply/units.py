@@ -15,6 +15,7 @@ from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import PortClosed
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.package import Server
 from redis_sentinel_operator.model.step import DisableUnits, EnableUnits, StartUnit, StopUnit
 from redis_sentinel_operator.settings import Settings
 
@@ -51,58 +52,70 @@ async def stop(action: StopUnit | HoldUnits | FreeUnits, link: HostLink, guard: 
 
 
 async def start(action: StartUnit, link: HostLink, desired: Desired, guard: Guard, settings: Settings) -> Outcome:
-    """Start a unit, or stop and start it, and wait until its server answers PING, at most the step's time.
+    """Start a unit, or stop and start it, and wait until its server answers.
 
-    Where it does not, the outcome says why.
+    All within the step's time.
     """
     deadline = time.monotonic() + settings.step_timeout
     before = "stop" if action.restart else ""
     result = await change(link, guard, "start", action.unit, before, seconds=settings.step_timeout)
     if result.exit_status != 0:
         return failed(scrub(result.stderr, desired.password) or f"systemctl start {action.unit} did not succeed")
+    server = Server(action.unit, action.port, action.sentinel, action.log)
+    return await answering(server, link, desired, settings, deadline)
+
+
+async def answering(
+    server: Server, link: HostLink, desired: Desired, settings: Settings, deadline: float | None = None
+) -> Outcome:
+    """Wait until a server answers PING, until the deadline (time.monotonic()), else at most the step's time.
+
+    Where it does not, the outcome says why.
+    """
+    deadline = deadline or time.monotonic() + settings.step_timeout
     state, said, refused, looked = "", "", "", time.monotonic()
     while time.monotonic() < deadline:
-        up, refused = await _answers(action, link, desired)
+        up, refused = await _answers(server, link, desired)
         if up:
-            return done(f"{action.unit} runs and answers on port {action.port}{refused}")
+            return done(f"{server.unit} runs and answers on port {server.port}{refused}")
         if time.monotonic() - looked >= _LOOK:
-            state, said = await _look(action, link, settings)
+            state, said = await _look(server, link, settings)
             looked = time.monotonic()
             if state in ("failed", "inactive"):
                 break
         await asyncio.sleep(_POLL)
-    return _not_up(action, link, desired, state or "not up", said or refused)
+    return _not_up(server, link, desired, state or "not up", said or refused)
 
 
-async def _answers(action: StartUnit, link: HostLink, desired: Desired) -> tuple[bool, str]:
+async def _answers(server: Server, link: HostLink, desired: Desired) -> tuple[bool, str]:
     """Return whether the server answers, and what it said where it did not simply say PONG."""
-    password = None if action.sentinel else desired.password
+    password = None if server.sentinel else desired.password
     try:
-        client = await link.resp(action.port, password)
+        client = await link.resp(server.port, password)
         await ask(client, "PING")
     except PortClosed:
         return False, ""
     except redis.exceptions.BusyLoadingError:
         return True, ", still loading its data"
     except redis.exceptions.RedisError as error:
-        link.drop(action.port)
+        link.drop(server.port)
         return False, scrub(str(error), desired.password)
     return True, ""
 
 
-async def _look(action: StartUnit, link: HostLink, settings: Settings) -> tuple[str, str]:
+async def _look(server: Server, link: HostLink, settings: Settings) -> tuple[str, str]:
     """Return the unit's state and the last of what it and its log said."""
-    result = await link.run(plain("why", action.unit, action.log), timeout=settings.probe_timeout)
+    result = await link.run(plain("why", server.unit, server.log), timeout=settings.probe_timeout)
     state, _, said = result.text.partition("\n")
     return state.strip(), said
 
 
-def _not_up(action: StartUnit, link: HostLink, desired: Desired, state: str, said: str) -> Outcome:
-    name = f"{action.unit} on {link.host.name}"
+def _not_up(server: Server, link: HostLink, desired: Desired, state: str, said: str) -> Outcome:
+    name = f"{server.unit} on {link.host.name}"
     if _IN_USE in said:
-        return failed(f"{name} did not start: port {action.port} is taken by another program ({_IN_USE})", "PortTaken")
+        return failed(f"{name} did not start: port {server.port} is taken by another program ({_IN_USE})", "PortTaken")
     telling = scrub(_last(said), desired.password) or "nothing"
-    return failed(f"{name} is {state} and does not answer on port {action.port}; what it said last: {telling}")
+    return failed(f"{name} is {state} and does not answer on port {server.port}; what it said last: {telling}")
 
 
 def _last(said: str) -> str:

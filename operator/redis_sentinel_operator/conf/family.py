@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from redis_sentinel_operator.conf.version import least
@@ -16,9 +16,10 @@ FENCE = "zz-redis-sentinel-operator-fence.conf"  # the drop-in that keeps a unit
 class Family:
     """What the package of one EL release puts where.
 
-    `own` is the oldest server that the release itself has, as its INFO says `redis_version`: by module stream, "" where
-    none is enabled. A host may run a newer one; what only that one has is not used, so that a cluster is planned alike
-    on every host of the family. valkey says 7.2.4 in all versions (version.h, REDIS_VERSION).
+    `own` is the oldest server that the release itself has, in the numbers of the directive table: by module stream, ""
+    where none is enabled. A host may run a newer one; what only that one has is not used, so that a cluster is planned
+    alike on every host of the family. valkey counts by its own number, not by the 7.2.4 that its INFO has for
+    `redis_version` in all versions.
     """
 
     name: str
@@ -41,6 +42,10 @@ class Family:
     def features(self, running: str, module: str = "") -> str:
         """Return the version whose features may be planned: the EL's own, or the running one where that is older."""
         return least(self.own.get(module, self.own[""]), running)
+
+    def stream_with(self, known_to: Callable[[str], bool]) -> str:
+        """Return the first module stream whose own server has something, "" for none."""
+        return next((stream for stream, version in self.own.items() if stream and known_to(version)), "")
 
     @property
     def redis_drop_in(self) -> str:
@@ -99,7 +104,7 @@ EL9 = replace(
 EL10 = Family(
     name="EL10",
     package="valkey",
-    own={"": "7.2.4"},
+    own={"": "8.0"},
     redis_conf="/etc/valkey/valkey.conf",
     sentinel_conf="/etc/valkey/sentinel.conf",
     redis_unit="valkey.service",

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import pairwise, takewhile
 from typing import Final, TypeAlias
 
@@ -44,12 +45,14 @@ class Opening:
     closable: bool = True
 
 
+@lru_cache(maxsize=4096)
 def rich_rule(port: int, source: str) -> str:
     """Return firewalld's rich rule that lets a network in, as firewalld itself prints it."""
-    family = f"ipv{ip_network(source).version}"
+    family = f"ipv{_network_of(source).version}"
     return f'rule family="{family}" source address="{source}" port port="{port}" protocol="tcp" accept'
 
 
+@lru_cache(maxsize=4096)
 def firewalld_opening(words: str) -> Opening | None:
     """Return what firewalld's words let in over TCP, None where that is nothing."""
     if words == ACCEPT_ALL:
@@ -136,13 +139,20 @@ def wider(opening: Opening, admitted: Admitted) -> tuple[int, ...]:
 def _within(source: str, sources: Iterable[str]) -> bool:
     if not source:
         return False
-    network = ip_network(source)
+    network = _network_of(source)
     return any(
         network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
-        for other in map(ip_network, sources)
+        for other in map(_network_of, sources)
     )
 
 
+# The addresses of a cluster are asked for by each rule of each of its hosts.
+@lru_cache(maxsize=4096)
+def _network_of(source: str) -> IPv4Network | IPv6Network:
+    return ip_network(source)
+
+
+@lru_cache(maxsize=4096)
 def single(address: str) -> str:
     """Return the network of one address: `10.0.0.5/32`, `fd00::5/128`."""
     return str(ip_network(ip_address(address)))
@@ -150,4 +160,4 @@ def single(address: str) -> str:
 
 def in_order(sources: Iterable[str]) -> list[str]:
     """Return networks in a fixed order."""
-    return sorted(sources, key=lambda each: (ip_network(each).version, ip_network(each)))
+    return sorted(sources, key=lambda each: (_network_of(each).version, _network_of(each)))

@@ -89,6 +89,22 @@ def transaction(rules: Sequence[str], wanted: Sequence[str]) -> str:
     return "\n".join(["*filter", _DECLARED, *wanted, *gone, *move, "COMMIT", ""])
 
 
+def ours(rules: Sequence[str]) -> bool:
+    """Whether anything of ours is in force."""
+    return any(_ours(rule) for rule in rules)
+
+
+def removal(rules: Sequence[str]) -> str:
+    """Return what `iptables-restore --noflush` reads so that our chain is gone, and every way to it."""
+    jumps = [f"-D {rule[3:]}" for rule in rules if rule.startswith("-A ") and rule.endswith(f"-j {CHAIN}")]
+    return "\n".join(["*filter", _DECLARED, *jumps, f"-X {CHAIN}", "COMMIT", ""])
+
+
+def without(text: str) -> str:
+    """Return the text of the file without our lines; every other line stays as it is."""
+    return "".join(line for line in text.splitlines(keepends=True) if not _ours(line))
+
+
 def saved(text: str, wanted: Sequence[str]) -> str:
     """Return the text of the file with our lines as wanted, first of all rules; every other line stays as it is."""
     lines = text.splitlines()

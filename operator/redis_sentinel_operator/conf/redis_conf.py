@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 
 from redis_sentinel_operator.conf import users
 from redis_sentinel_operator.conf.directives import Line, canonical, join, parse_text
@@ -75,6 +77,12 @@ class RedisConf:
         return all(users.takes_only(line.arguments, password) for line in users_)
 
     @property
+    def lets_all_in(self) -> bool:
+        """Whether neither requirepass nor a line of the default user asks for a password."""
+        users_ = [read.line for read in self._read_of("user") if _is_default_user(read.line)]
+        return not self.get(_PASSWORD) and all(users.takes_all(line.arguments) for line in users_)
+
+    @property
     def includes(self) -> tuple[str, ...]:
         """The files that it includes, also those that these include, as far as they were read."""
         return tuple(dict.fromkeys(_included_by(self.lines, self.included)))
@@ -94,7 +102,8 @@ class RedisConf:
 
         The last line of a directive is changed in place and keeps its spelling of the name; others of it go; a
         directive without a line is added at the end, and so is one that an `include` after it may override. Values
-        that take several lines get them; of `client-output-buffer-limit` the lines of other classes stay.
+        that take several lines get them; of `client-output-buffer-limit` the lines of other classes stay. Without
+        requirepass the line of the default user asks for none either.
 
         Raises:
             ValueError: a directive that repeats without a single value (`include`).
@@ -103,6 +112,8 @@ class RedisConf:
         for name in remove:
             for line in self._lines_of(name):
                 raws[line.at] = None
+            if canonical(name) == _PASSWORD:
+                self._let_all_in(raws)
         added = [new for name, value in directives.items() for new in self._set(raws, name, value)]
         kept = [raw for raw in raws if raw is not None]
         if added:
@@ -193,6 +204,11 @@ class RedisConf:
             if not users.takes_only(line.arguments, password):
                 raws[line.at] = join((line.words[0], *users.with_password(line.arguments, password)))
 
+    def _let_all_in(self, raws: list[str | None]) -> None:
+        for line in filter(_is_default_user, self._lines_of("user")):
+            if not users.takes_all(line.arguments):
+                raws[line.at] = join((line.words[0], *users.without_password(line.arguments)))
+
 
 def _same_class(line: Line, arguments: tuple[str, ...]) -> bool:
     one, other = (
@@ -230,8 +246,17 @@ def _included_by(lines: Sequence[Line], included: Mapping[str, str]) -> Iterator
 
 def parse(text: str, included: Mapping[str, str] | None = None, version: str = "") -> RedisConf:
     """Read a redis.conf; never fails: a line that Redis could not read is kept and told by `.broken`."""
-    raws, lines_ = parse_text(text)
+    raws, found, reads = _parsed(text, tuple((included or {}).items()))
+    return RedisConf(raws, found, included or {}, version, reads)
+
+
+# A pass asks for the same few files again and again, one cluster's after the other's.
+@lru_cache(maxsize=32)
+def _parsed(
+    text: str, included: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, ...], tuple[Line, ...], Mapping[str, tuple[_Read, ...]]]:
+    raws, found = parse_text(text)
     reads: dict[str, list[_Read]] = {}
-    for read in _expanded(lines_, included or {}):
+    for read in _expanded(found, dict(included)):
         reads.setdefault(read.line.name, []).append(read)
-    return RedisConf(raws, lines_, included or {}, version, {name: tuple(found) for name, found in reads.items()})
+    return raws, found, MappingProxyType({name: tuple(each) for name, each in reads.items()})

@@ -15,6 +15,7 @@ from redis_sentinel_operator.model.secret import Secret
 
 _KNOWN = frozenset({"known-slave", "known-replica", "known-sentinel"})
 _REPLICAS = frozenset({"known-slave", "known-replica"})
+SHIPPED = ("mymaster", "127.0.0.1")  # what the package's file monitors
 _EPOCHS = frozenset({"config-epoch", "leader-epoch", "current-epoch"})
 # Keywords whose first word is the name of a master; one that is not monitored ends the sentinel at its start.
 _OF_A_MASTER = _KNOWN | {
@@ -39,6 +40,18 @@ class Monitor:
     address: str
     port: int
     quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a sentinel was before its machine was replaced: its id, and the epochs that it must have heard of.
+
+    `epoch` is the highest of all: in none up to that one it may vote again.
+    """
+
+    my_id: str
+    config_epoch: int
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +178,23 @@ def parse(text: str) -> SentinelConf:
     return SentinelConf(*parse_text(text))
 
 
+def _of(who: Identity | None, master_name: str) -> tuple[tuple[str, ...], ...]:
+    if who is None:
+        return ()
+    return (
+        ("sentinel", "myid", who.my_id),
+        ("sentinel", "config-epoch", master_name, str(who.config_epoch)),
+        ("sentinel", "leader-epoch", master_name, str(who.epoch)),
+        ("sentinel", "current-epoch", str(who.epoch)),
+    )
+
+
+def is_shipped(conf: SentinelConf) -> bool:
+    """Whether it monitors what the package's file does, and has learnt nothing, also when it was started once."""
+    monitors = [(name, monitor.address) for name, monitor in conf.masters.items()]
+    return monitors == [SHIPPED] and not conf.known and not conf.config_epoch(SHIPPED[0])
+
+
 def render(
     *,
     master_name: str,
@@ -173,13 +203,15 @@ def render(
     port: int,
     log_file: str,
     password: Secret | None = None,
+    known_as: Identity | None = None,
 ) -> Secret:
     """Return a fresh sentinel.conf; secret as a whole, as it holds the password.
 
     `monitor` stands before all lines that name its master: up to 6.0 Sentinel exits with "No such master with
     specified name" otherwise. A bind line: without one 3.2 is in protected mode and answers nobody but 127.0.0.1, and
     up to 6.2 the first bind address is the source of all its own connections, so that it must not be the loopback. No
-    `myid`: Sentinel makes its own, while a copied one would make two voters one. The password's charset was checked
+    `myid`: Sentinel makes its own, while a copied one would make two voters one; `known_as` is for a machine that takes
+    the place of another, whose sentinel the others still count. The password's charset was checked
     before: Sentinel writes it back unquoted in all versions.
     """
     lines = [
@@ -190,6 +222,7 @@ def render(
         ("logfile", log_file),
         ("sentinel", "monitor", master_name, master.address, str(master.port), str(settings.quorum)),
         *([("sentinel", "auth-pass", master_name, password.reveal())] if password else []),
+        *_of(known_as, master_name),
         ("sentinel", "down-after-milliseconds", master_name, str(settings.down_after)),
         ("sentinel", "failover-timeout", master_name, str(settings.failover_timeout)),
         ("sentinel", "parallel-syncs", master_name, str(settings.parallel_syncs)),

@@ -47,11 +47,15 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One row. `until` is the first version without it; live in versions from `live_since` to before `live_until`."""
+    """One row. `until` is the first version without it; live in versions from `live_since` to before `live_until`.
+
+    `later` are those of the words that not every version with the directive knows, and since when each is known.
+    """
 
     name: str
     kind: Kind
     words: frozenset[str]
+    later: Mapping[str, Version]
     since: Version
     until: Version
     live_since: Version
@@ -64,6 +68,10 @@ class Directive:
     def known_to(self, version: str) -> bool:
         """Whether a server of that version has it."""
         return self.since <= version_of(version) < self.until
+
+    def understood_by(self, value: str, version: str) -> bool:
+        """Whether a server of that version knows each word of a value that some version knows."""
+        return all(self.later.get(word, _ALWAYS) <= version_of(version) for word in value.lower().split())
 
     def live(self, version: str) -> bool:
         """Whether a running server of that version takes it by CONFIG SET."""
@@ -106,7 +114,8 @@ def nearest(name: str) -> str | None:
 
 def _row(line: str) -> Directive:
     name, kind, versions, span, default, alias, owner = (*line.split(" / "), "", "", "")[:7]
-    word, *words = kind.split()
+    word, *allowed = kind.split()
+    words = {each: since for each, _, since in (text.partition("@") for text in allowed)}
     since, _, until = versions.partition("..")
     whose, _, why = owner.strip().partition(": ")
     live_since, live_until = _span(span)
@@ -114,6 +123,7 @@ def _row(line: str) -> Directive:
         name=name,
         kind=Kind(word),
         words=frozenset(words),
+        later={each: version_of(since) for each, since in words.items() if since},
         since=version_of(since),
         until=version_of(until) if until else _NEVER,
         live_since=live_since,

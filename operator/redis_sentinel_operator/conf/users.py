@@ -35,6 +35,18 @@ def with_password(words: Sequence[str], password: str) -> tuple[str, ...]:
     return (*words[:1], *rest, f"#{sha256(password)}")
 
 
+def takes_all(words: Sequence[str]) -> bool:
+    """Whether a user with these words (its name first) is let in without a password."""
+    opens = [word.lower() for word in words[1:] if word[:1] in (">", "#") or word.lower() in (*_WORDS, "reset")]
+    return opens[-1:] == ["nopass"]
+
+
+def without_password(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a user that is let in without a password."""
+    rest = [word for word in words[1:] if word[:1] not in _MARKS and word.lower() not in _WORDS]
+    return (*words[:1], *rest, "nopass")
+
+
 def is_acl_file(text: str) -> bool:
     """Whether a file holds users and nothing else: the operator writes as root, and redis.conf is not only root's."""
     return all(raw.split()[:1] in ([], ["user"]) for raw in text.split("\n"))
@@ -58,6 +70,20 @@ def file_with_password(text: str, password: str, *, channels: bool) -> str:
     if not found:
         rules = ("on", "~*", *(("&*",) if channels else ()), "+@all")
         raws.insert(0, join(("user", *with_password(("default", *rules), password))))
+    return "\n".join(raws)
+
+
+def file_takes_all(text: str) -> bool:
+    """Whether the default user of an ACL file is let in without a password, as it is without a line."""
+    return all(takes_all(words) for words in map(_user, text.split("\n")) if words[:1] == ("default",))
+
+
+def file_without_password(text: str) -> str:
+    """Return an ACL file whose default user is let in without a password; the other lines stay."""
+    raws = text.split("\n")
+    for at, words in enumerate(map(_user, raws)):
+        if words[:1] == ("default",):
+            raws[at] = join(("user", *without_password(words)))
     return "\n".join(raws)
 
 

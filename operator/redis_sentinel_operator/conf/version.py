@@ -8,6 +8,7 @@ from typing import TypeAlias
 Series: TypeAlias = tuple[str, int, int]
 
 _NUMBERS = re.compile(r"[0-9]+")
+_SEGMENTS = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -39,3 +40,25 @@ def series(server: str, version: str) -> Series | None:
 def shown(one: Series) -> str:
     """Return a series as people write it: `redis 6.2`."""
     return f"{one[0]} {one[1]}.{one[2]}"
+
+
+def is_older(have: str, wanted: str) -> bool:
+    """Whether a package is older than the wanted one, as rpm orders them.
+
+    Args:
+        have: version and release (`3.2.6-2.el7`).
+        wanted: the same, or the version alone.
+    """
+    pairs = zip(have.split("-"), wanted.split("-"), strict=False)
+    return next((_segments(mine) < _segments(other) for mine, other in pairs if mine != other), False)
+
+
+def _segments(text: str) -> list[tuple[int, int, str]]:
+    """Return what rpm compares of a version or a release: numbers after letters, `~` before and `^` after the end."""
+    found: list[tuple[int, int, str]] = []
+    for part in _SEGMENTS.findall(text):
+        if part.isdecimal():
+            found.append((4, int(part), ""))
+        else:
+            found.append(({"~": 0, "^": 2}.get(part, 3), 0, part))
+    return [*found, (1, 0, "")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 import redis.asyncio
@@ -21,6 +21,7 @@ from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.settings import Settings
 
 _MOST = 8  # passwords that are tried; each is one round trip
+_ASKS_FOR_NONE = ("no password is set", "without any password configured")  # before Redis 6, and from then on
 
 
 class HostLink:
@@ -115,7 +116,8 @@ class HostLink:
     async def resp(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
         """Return the client of a port: strings decoded, RESP2, no retries; it connects anew after an error.
 
-        A server that refuses the password is offered those of `offer`: it may not have been given the new one yet.
+        A server that refuses the password is offered those of `offer`: it may not have been given the new one yet. So
+        is one that asks for a password where none is told. To one that has none, none is sent.
 
         Raises:
             PortClosed: nobody listens.
@@ -151,13 +153,19 @@ class HostLink:
     async def _open(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
         if self.host.ssh.resp == "Tunnel":
             await self.connect()
-        others = [] if password is None else [each for each in self.former if each != password]
+        others = [each for each in self.former if each != password]
         refused: list[AuthenticationError] = []
         for each in (password, *others):
             try:
-                return await self._client(port, each)
+                client = await self._client(port, each)
+                if each is None and others:
+                    await _let_in(client)
             except AuthenticationError as error:
                 refused.append(error)
+            else:
+                return client
+        if password is None or any(map(asks_for_none, refused)):  # as if nobody had tried: what it says tells
+            return await self._client(port, None)
         raise refused[0]
 
     async def _client(self, port: int, password: Secret | None) -> redis.asyncio.Redis:
@@ -176,10 +184,26 @@ class HostLink:
         task.add_done_callback(self._closing.discard)
 
 
+def asks_for_none(error: AuthenticationError) -> bool:
+    """Whether a server refused a password because it lets everybody in."""
+    return any(text in str(error) for text in _ASKS_FOR_NONE)
+
+
 def _seen(attempt: asyncio.Task[None]) -> None:
     """Nobody may be left who waits for it; its failure is no surprise then."""
     if not attempt.cancelled():
         attempt.exception()
+
+
+async def _let_in(client: redis.asyncio.Redis) -> None:
+    """Raises AuthenticationError: the server asks for a password. Whatever else it says is for its next user."""
+    try:
+        await client.execute_command("PING")  # type: ignore[no-untyped-call]
+    except AuthenticationError:
+        await client.aclose()
+        raise
+    except redis.exceptions.RedisError:
+        return
 
 
 async def _close(client: redis.asyncio.Redis) -> None:
@@ -187,3 +211,20 @@ async def _close(client: redis.asyncio.Redis) -> None:
         await client.aclose()
     except (OSError, redis.exceptions.RedisError):
         return  # it was broken already
+
+
+def keep_links(
+    links: dict[str, HostLink],
+    hosts: Iterable[DesiredHost],
+    credentials: Credentials,
+    made: Callable[[DesiredHost], HostLink],
+) -> None:
+    """Keep one link a host; a host whose access or whose Secret changed gets a new one, one that is gone has none."""
+    wanted = {host.name: host for host in hosts}
+    for name, link in list(links.items()):
+        host = wanted.get(name)
+        if host is None or not link.serves(host, credentials):
+            asyncio.get_running_loop().create_task(links.pop(name).close())
+    for name, host in wanted.items():
+        if name not in links:
+            links[name] = made(host)

@@ -62,6 +62,7 @@ class Follower:
         self._settings = settings
         self._on_event = on_event
         self._on_level = on_level
+        self._log = logging.LoggerAdapter(log, {"host": host.name})
 
     async def run(self) -> None:
         """Listen, and connect again after each loss, at first at once, later every five seconds."""
@@ -70,7 +71,7 @@ class Follower:
             began = time.monotonic()
             lost = await self._listen_once()
             if isinstance(self.state, Known):
-                log.warning("sentinel of %s: %s", self.host.name, lost.message)
+                self._log.warning("sentinel of %s: %s", self.host.name, lost.message)
                 if time.monotonic() - began > _STEADY:
                     delay = _BACKOFF_MIN
             changed, self.state = self.state != lost, lost
@@ -84,7 +85,7 @@ class Follower:
         try:
             async with self._subscribed() as connection:
                 self.state = Known(FOLLOWING)
-                log.info("sentinel of %s: following", self.host.name)
+                self._log.info("sentinel of %s: following", self.host.name)
                 self._tell_level()
                 await self._listen(connection)
         except TimeoutError:
@@ -94,7 +95,7 @@ class Follower:
         except (OperatorError, RedisError, OSError) as error:
             return Unknown(f"the sentinel on {self.host.name} was lost: {error}", _REASON)
         except Exception:
-            log.exception("sentinel of %s: listening failed by a mistake of the operator", self.host.name)
+            self._log.exception("sentinel of %s: listening failed by a mistake of the operator", self.host.name)
         return Unknown(f"listening to the sentinel on {self.host.name} failed", _REASON)
 
     @asynccontextmanager
@@ -153,4 +154,4 @@ class Follower:
         try:
             callback(*values)
         except Exception:
-            log.exception("sentinel of %s: what was told could not be handled", self.host.name)
+            self._log.exception("sentinel of %s: what was told could not be handled", self.host.name)

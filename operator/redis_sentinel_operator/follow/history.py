@@ -135,7 +135,7 @@ def _down(history: History, seen: View, event: SentinelEvent, desired: Desired) 
     """+sdown and +odown of the master: the first says when it began, +odown when they agreed."""
     if not isinstance(seen, Instance) or seen.type != "master":
         return history
-    before, entry = _entry(history, _name(desired, seen.address), event.at)
+    before, entry = _entry(history, _name(desired, seen.address), event)
     if entry.switched:
         return history
     detected = entry.detected or (stamp(event.at) if event.channel == "+odown" else "")
@@ -143,10 +143,16 @@ def _down(history: History, seen: View, event: SentinelEvent, desired: Desired) 
 
 
 def _up(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
-    """-sdown of the master: if nobody has begun anything, it was nothing."""
+    """-sdown of the master: if nobody has begun anything, it was nothing; what was given up is over for it."""
     if not isinstance(seen, Instance) or seen.type != "master":
         return history
-    return shown(history)
+    told = shown(history)
+    last = told[-1] if told else None
+    if last is None or last.result != "Aborted" or last.from_host != _name(desired, seen.address):
+        return told
+    if event.sentinel in last.answered:
+        return told
+    return (*told[:-1], replace(last, answered=last.answered | {event.sentinel}))
 
 
 def _tried(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
@@ -154,7 +160,7 @@ def _tried(history: History, seen: View, event: SentinelEvent, desired: Desired)
     if not isinstance(seen, Instance):
         return history
     old = _name(desired, seen.address)
-    before, entry = _entry(history, old, event.at)
+    before, entry = _entry(history, old, event)
     if entry.switched or (history and history[-1] == entry):
         return history
     return (*before, entry if entry.detected else replace(entry, cause="Requested"))
@@ -174,14 +180,14 @@ def _counted(history: History, seen: View, event: SentinelEvent, desired: Desire
 def _elected(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
     if not isinstance(seen, Instance):
         return history
-    before, entry = _entry(history, _name(desired, seen.address), event.at)
+    before, entry = _entry(history, _name(desired, seen.address), event)
     return (*before, replace(entry, elected=entry.elected or stamp(event.at)))
 
 
 def _promoted(history: History, seen: View, event: SentinelEvent, desired: Desired) -> History:
     if not isinstance(seen, Instance):
         return history
-    before, entry = _entry(history, _name(desired, seen.master_address), event.at)
+    before, entry = _entry(history, _name(desired, seen.master_address), event)
     new = entry.to_host or _name(desired, seen.address)
     return (*before, replace(entry, to_host=new, promoted=entry.promoted or stamp(event.at)))
 
@@ -200,7 +206,7 @@ def _switched(history: History, seen: View, event: SentinelEvent, desired: Desir
         old = history[-1].from_host
     elif last is not None and shown(history)[-1] is last and last.from_host == old:
         old = last.to_host  # two switches away
-    before, entry = _entry(history, old, event.at)
+    before, entry = _entry(history, old, event)
     known = entry.detected or (history and history[-1] == entry)
     cause = entry.cause if known else "Requested"
     return (*before, replace(entry, to_host=new, cause=cause, switched=stamp(event.at), result="Succeeded"))
@@ -210,7 +216,7 @@ def _aborted(history: History, seen: View, event: SentinelEvent, desired: Desire
     """An attempt came to nothing; attempts that fail alike one after the other are one entry."""
     if not isinstance(seen, Instance):
         return history
-    before, entry = _entry(history, _name(desired, seen.master_address), event.at)
+    before, entry = _entry(history, _name(desired, seen.master_address), event)
     other_leads = event.channel == "-failover-abort-not-elected" and entry.elected
     if entry.switched or other_leads:
         return history
@@ -222,6 +228,7 @@ def _aborted(history: History, seen: View, event: SentinelEvent, desired: Desire
             elected=entry.elected or same.elected,
             config_epoch=max(entry.config_epoch, same.config_epoch),
             message=f"{why}; tried again at {stamp(event.at)}. {hint}",
+            answered=frozenset(),
         )
         return (*before[:-1], again)
     return (*before, replace(entry, result="Aborted", message=f"{why}. {hint}"))
@@ -231,7 +238,7 @@ def _timed_out(history: History, seen: View, event: SentinelEvent, desired: Desi
     """+failover-end-for-timeout: it succeeded, but not every replica followed in time."""
     if not isinstance(seen, Instance):
         return history
-    before, entry = _entry(history, _name(desired, seen.address), event.at)
+    before, entry = _entry(history, _name(desired, seen.address), event)
     if not _is_attempt(entry) and not entry.switched:
         return history
     return (*before, replace(entry, message="not every replica was pointed to the new master within failover-timeout"))
@@ -272,26 +279,28 @@ def _was_found(history: History, old: str, at: float) -> bool:
     return _SAME_MOMENT <= at - seconds(last.published) < _LATE
 
 
-def _entry(history: History, old: str, at: float) -> tuple[History, Failover]:
+def _entry(history: History, old: str, event: SentinelEvent) -> tuple[History, Failover]:
     """Return the entry that a message about the master `old` belongs to, or a new one, and the entries before it."""
     last = history[-1] if history else None
-    if last is not None and last.from_host == old and _takes(last, at):
+    if last is not None and last.from_host == old and _takes(last, event.at):
         return history[:-1], last
     before = history
     if last is not None and not last.result:  # it is over, and nobody told how
         before = shown(history)
         if before == history:
             before = (*history[:-1], replace(last, result="Aborted", message=_UNHEARD))
-    fresh = Failover(old, "", "Failure", stamp(at))
+    fresh = Failover(old, "", "Failure", stamp(event.at))
     tried = before[-1] if before else None
-    if (
-        tried
-        and tried.result == "Aborted"
-        and tried.from_host == old
-        and at - seconds(tried.elected or tried.at) < _FORGET
-    ):
+    if tried and _goes_on(tried, old, event):
         fresh = replace(fresh, cause=tried.cause, detected=tried.detected)
     return before, fresh
+
+
+def _goes_on(tried: Failover, old: str, event: SentinelEvent) -> bool:
+    """Whether what a sentinel tells of `old` is a further attempt for the reason of one that was given up."""
+    if tried.result != "Aborted" or tried.from_host != old or event.sentinel in tried.answered:
+        return False
+    return event.at - seconds(tried.elected or tried.at) < _FORGET
 
 
 def _takes(entry: Failover, at: float) -> bool:

@@ -27,8 +27,10 @@ from redis_sentinel_operator.judge.messages import (
     STALLED,
     row,
     say,
+    says_detail,
     stalls,
 )
+from redis_sentinel_operator.judge.telling import not_yet, sentence
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Known
 from redis_sentinel_operator.model.report import Report, StepResult
@@ -85,7 +87,7 @@ class Inputs:
     switching: bool = False
     down_for: float = 0.0
     aborted: bool = False
-    deleting: bool = False
+    deleting: str | None = None  # what goes on while the resource is being deleted
     judged: bool = False
     services: Finding | None = None
 
@@ -155,7 +157,9 @@ def master_condition(this: Inputs) -> Condition:
 def _sharpened(this: Inputs) -> Mastership | None:
     if this.master is None or this.desired is None or not tried_in_vain(this.desired, this.down_for):
         return this.master
-    return dead_without_successor(this.desired, this.master, this.record)
+    facts = this.report.facts if this.report else None
+    redis = {name: each.redis for name, each in facts.hosts.items()} if facts else {}
+    return dead_without_successor(this.desired, this.master, this.record, redis)
 
 
 def _findings(this: Inputs) -> dict[str, Finding]:
@@ -229,7 +233,7 @@ def _failures(this: Inputs) -> Iterable[tuple[str, str]]:
     results: tuple[StepResult, ...] = this.report.results if this.report else ()
     for result in results:
         if not result.ok:
-            reason = result.reason if row(result.reason) else "StepFailed"
+            reason = result.reason if says_detail(result.reason) else "StepFailed"
             yield reason, f"{result.step.host}: {result.step.what}: {result.message.rstrip('. ')}."
 
 
@@ -243,9 +247,9 @@ def _as_managed(this: Inputs, found: Overall) -> Overall:
 
 
 def _deleting(this: Inputs) -> Overall | None:
-    if not this.deleting:
+    if this.deleting is None:
         return None
-    return Overall("Deleting", "False", "Deleting", say("Deleting", detail=""), reconciling=True)
+    return Overall("Deleting", "False", "Deleting", say("Deleting", detail=this.deleting), reconciling=True)
 
 
 def _blocked(this: Inputs) -> Overall | None:
@@ -288,7 +292,7 @@ def _bootstrapping(this: Inputs) -> Overall | None:
         message = say("NothingThere", management=this.desired.management)
         return Overall("Bootstrapping", "False", "NothingThere", message)
     if verdict.situation in (Situation.BARE, Situation.BOOTSTRAPPING) or unfinished:
-        message = say("Bootstrapping", detail=_sentence(report.sentence))
+        message = say("Bootstrapping", detail=sentence(report.sentence))
         return Overall("Bootstrapping", "False", "Bootstrapping", message, reconciling=True)
     if verdict.situation is Situation.UNREADABLE:
         reason, message = "Unreadable", say("Unreadable", detail=verdict.situation_message)
@@ -296,16 +300,12 @@ def _bootstrapping(this: Inputs) -> Overall | None:
     return None
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(". ") + "." if text else ""
-
-
 def _not_alive(this: Inputs) -> Overall | None:
     verdict, report = this.verdict, this.report
     if verdict is None or report is None or verdict.situation is Situation.ALIVE:
         return None
     if verdict.situation is Situation.STOPPED:
-        message = say("ColdStart", detail=_sentence(report.sentence))
+        message = say("ColdStart", detail=sentence(report.sentence))
         return Overall("Unavailable", "False", "ColdStart", message, reconciling=True)
     return Overall("Unavailable", "Unknown", "Unreadable", say("Unreadable", detail=verdict.situation_message))
 
@@ -341,8 +341,9 @@ def _degraded(this: Inputs) -> Overall | None:
     behind = this.observed < this.generation
     cause = (verdict.preflight,) if verdict.preflight.reason == "CannotSave" else ()  # for a replica's trouble, too
     for finding in (*cause, verdict.replication, verdict.quorum, verdict.reachable):
-        if finding.ok is not True or finding.reason == "SentinelMissing":
-            return Overall("Degraded", "True", finding.reason, finding.message, reconciling=behind)
+        if finding.ok is not True or finding.reason in ("SentinelMissing", "SentinelStale"):
+            message = f"{finding.message} {not_yet(report.plan.waiting)}".rstrip()
+            return Overall("Degraded", "True", finding.reason, message, reconciling=behind)
     failed = next(iter(_failures(this)), None)
     if failed is not None:
         return Overall("Degraded", "True", failed[0], say(failed[0], detail=failed[1]), reconciling=behind)
@@ -356,14 +357,14 @@ def _updating(this: Inputs) -> Overall | None:
         return None
     if report.plan.settled and report.plan.asks:
         return None
-    message = say("Updating", generation=this.generation, detail=_sentence(report.sentence))
+    message = say("Updating", generation=this.generation, detail=sentence(report.sentence))
     return Overall("Updating", "True", "Updating", message, reconciling=True)
 
 
 def _waiting_for_you(this: Inputs) -> Overall | None:
-    asks = this.report.plan.asks if this.report else ()
-    if asks:
-        return Overall("WaitingForYou", "True", "HostLeaving", say("HostLeaving", detail=_sentence(asks[0])))
+    reason, asked = this.report.plan.decision if this.report else ("", "")
+    if asked:
+        return Overall("WaitingForYou", "True", reason, say(reason, detail=sentence(asked)))
     config = _config(this)
     if config.reason != "RestartPending":
         return None
@@ -375,7 +376,7 @@ def _healthy(this: Inputs) -> Overall:
     waiting = this.report.plan.waiting if this.report else ()
     config = _config(this)
     if waiting:
-        return Overall("Degraded", "True", "Degraded", say("Degraded", detail=_sentence(waiting[0])))
+        return Overall("Degraded", "True", "Degraded", say("Degraded", detail=sentence(waiting[0])))
     if config.ok is False:
         return Overall("Degraded", "True", config.reason, config.message)
     master = this.master.host if isinstance(this.master, Confirmed) else ""

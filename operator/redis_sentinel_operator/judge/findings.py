@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from redis_sentinel_operator.conf.family import family
 from redis_sentinel_operator.conf.version import shown
 from redis_sentinel_operator.judge.aside import is_excused, listed
+from redis_sentinel_operator.judge.clients import strangers
 from redis_sentinel_operator.judge.master import Sentinels, absences, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.risks import risks
@@ -220,8 +221,10 @@ def credentials(desired: Desired, facts: ClusterFacts) -> Finding:
     version = f" of resourceVersion {desired.password_version}" if desired.password_version else ""
     lacking = _lacking(desired, facts)
     if lacking:
-        message = say("PasswordChanging", version=version, hosts=", ".join(lacking))
-        return Finding(False, "PasswordChanging", message)
+        reason = "PasswordChanging" if desired.password is not None else "PasswordNotDeclared"
+        elsewhere = strangers(desired, facts.hosts)
+        clients = f" Connected from elsewhere when last looked: {elsewhere}." if elsewhere else ""
+        return Finding(False, reason, say(reason, version=version, hosts=", ".join(lacking), clients=clients))
     unread = [host.name for host in desired.redis_hosts if not _is_read(facts, host.name)]
     if unread and desired.password is not None:
         message = say("PasswordNotProved", version=version, hosts=", ".join(unread))
@@ -230,15 +233,13 @@ def credentials(desired: Desired, facts: ClusterFacts) -> Finding:
 
 
 def _lacking(desired: Desired, facts: ClusterFacts) -> list[str]:
-    """Return the hosts whose redis has another password than the Secret's, for those who connect or for its master."""
-    if desired.password is None:
-        return []
-    wanted = desired.password.reveal()
-    read = {name: fact.value.config for name, fact in _redis_of(desired, facts) if isinstance(fact.value, RedisFacts)}
+    """Return the hosts whose redis has another password than the declared one, for who connects or for its master."""
+    wanted = desired.password.reveal() if desired.password is not None else ""
+    read = {name: fact.value for name, fact in _redis_of(desired, facts) if isinstance(fact.value, RedisFacts)}
     return [
         name
-        for name, config in read.items()
-        if config.get("requirepass", wanted) != wanted or config.get("masterauth", "") not in ("", wanted)
+        for name, redis in read.items()
+        if redis.password not in (None, wanted) or redis.config.get("masterauth", "") not in ("", wanted)
     ]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from redis_sentinel_operator.judge import findings
-from redis_sentinel_operator.judge.master import mastership, redis_of, views
+from redis_sentinel_operator.judge import findings, stale
+from redis_sentinel_operator.judge.master import Redises, Sentinels, mastership, redis_of, views
 from redis_sentinel_operator.judge.messages import say
+from redis_sentinel_operator.judge.proposal import proposal
 from redis_sentinel_operator.judge.restoring import Outlook, outlook
 from redis_sentinel_operator.judge.signs import transition_signs
 from redis_sentinel_operator.judge.situation import situation
@@ -17,6 +18,7 @@ from redis_sentinel_operator.model.fact import ClusterFacts, RedisFacts
 from redis_sentinel_operator.model.verdict import (
     BootstrapRecord,
     Confirmed,
+    Finding,
     MasterRecord,
     Mastership,
     Situation,
@@ -60,8 +62,9 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
     quorum = findings.quorum(desired, sentinels) if asked else findings.no_quorum_question()
     if in_vain(desired, context.down_for, aborted=context.aborted):
         quorum = findings.cannot_reach(desired, master, views(desired, sentinels)) or quorum
+    quorum = _stale(desired, sentinels, context, quorum)
     if tried_in_vain(desired, context.down_for):
-        master = dead_without_successor(desired, master, last)
+        master = dead_without_successor(desired, master, last, redis)
     master = _demoted(master, redis_of(redis, last.host) if last is not None else None)
     return Verdict(
         master=master,
@@ -80,6 +83,13 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
         situation_reason=found.reason,
         master_for=context.last_for if _is_last(master, last) else 0.0,
     )
+
+
+def _stale(desired: Desired, sentinels: Sentinels, context: JudgeContext, quorum: Finding) -> Finding:
+    """Return what is said of sentinels that stay behind; right after a switch they have not heard of it yet."""
+    if quorum.ok is not True or context.since_switch < settle_time(desired, context.settle_min):
+        return quorum
+    return stale.told(desired, sentinels) or quorum
 
 
 def _demoted(master: Mastership, last: RedisFacts | None) -> Mastership:
@@ -113,7 +123,9 @@ def in_vain(desired: Desired, down_for: float, *, aborted: bool) -> bool:
     return down_for > 0 and (aborted or tried_in_vain(desired, down_for))
 
 
-def dead_without_successor(desired: Desired, master: Mastership, last: MasterRecord | None) -> Mastership:
+def dead_without_successor(
+    desired: Desired, master: Mastership, last: MasterRecord | None, redis: Redises
+) -> Mastership:
     """Return the sharper reason for a master that is dead for so long that no failover will come by itself."""
     if (
         not isinstance(master, Uncertain)
@@ -123,7 +135,10 @@ def dead_without_successor(desired: Desired, master: Mastership, last: MasterRec
     ):
         return master
     seconds = f"{2 * desired.sentinel.failover_timeout / 1000:.0f}"
-    message = say("MasterDeadNoSuccessor", host=last.host, address=last.address, port=last.port, seconds=seconds)
+    which = proposal(desired, last.address, redis)
+    message = say(
+        "MasterDeadNoSuccessor", host=last.host, address=last.address, port=last.port, seconds=seconds, proposal=which
+    )
     return Uncertain("MasterDeadNoSuccessor", message, last.address)
 
 

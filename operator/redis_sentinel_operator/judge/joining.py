@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redis_sentinel_operator.judge.findings import taken_ports, trouble_of_replica
+from redis_sentinel_operator.judge.heard import still_heard
 from redis_sentinel_operator.judge.master import Sentinels, absences, facts_of, views
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.trace import trace_of
@@ -38,7 +39,7 @@ def not_ready(desired: Desired, host: DesiredHost, facts: ClusterFacts, verdict:
         return verdict.master.message
     unread = trace_of(desired, host.name, facts.hosts.get(host.name)).unread
     taken = taken_ports(desired, host, facts.hosts[host.name]) if host.name in facts.hosts else ()
-    return next(iter((*unread, *taken)), "")
+    return next(iter((*unread, *taken)), "") or still_heard(desired, host, facts, verdict)
 
 
 def not_joined(desired: Desired, host: DesiredHost, facts: ClusterFacts, verdict: Verdict) -> str:

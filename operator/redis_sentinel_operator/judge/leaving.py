@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from redis_sentinel_operator.judge.heard import still_heard
 from redis_sentinel_operator.judge.joining import knows
 from redis_sentinel_operator.judge.master import Sentinels, absences, facts_of, views
 from redis_sentinel_operator.judge.signs import transition_signs, undivided
 from redis_sentinel_operator.judge.superseded import in_failover
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
-from redis_sentinel_operator.model.fact import ClusterFacts, Known, RedisFacts, SentinelView, Unknown
+from redis_sentinel_operator.model.fact import ClusterFacts, SentinelView, Unknown
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 
 _DOWN = frozenset({"s_down", "o_down"})
@@ -29,8 +30,10 @@ def cleared(desired: Desired, sentinels: Sentinels) -> frozenset[str]:
     return frozenset(host.name for host in desired.gone) - kept
 
 
-def why_not_reset(desired: Desired, host: str, sentinels: Sentinels) -> str | None:
-    """Return a sentence why the sentinel of a host may not be made to forget the gone hosts, None when it may.
+def why_not_reset(desired: Desired, host: str, sentinels: Sentinels, ghosts: Collection[str] = ()) -> str | None:
+    """Return a sentence why the sentinel of a host may not be made to forget what is gone, None when it may.
+
+    That are the gone hosts, and the `ghosts`: ids of sentinels.
 
     A reset while a wanted sentinel is away would shrink the number of voters, and two majorities become possible. It
     also empties the list of replicas for some seconds: so one sentinel after the other, when the one before knows all.
@@ -43,23 +46,31 @@ def why_not_reset(desired: Desired, host: str, sentinels: Sentinels) -> str | No
     signs = transition_signs(desired, sentinels)
     if signs or not undivided(desired, sentinels):
         return signs[0] if signs else "the sentinels do not name the same master"
-    alive = next(_alive(desired, sentinels), None)
-    return alive or in_failover(desired, sentinels) or _incomplete(desired, host, sentinels)
+    alive = next(_alive(desired, sentinels, ghosts), None)
+    return alive or in_failover(desired, sentinels) or incomplete(desired, host, sentinels)
 
 
-def _alive(desired: Desired, sentinels: Sentinels) -> Iterator[str]:
-    """Return a sentence for each gone host that a sentinel still hears: it would be known again in a moment."""
+def _alive(desired: Desired, sentinels: Sentinels, ghosts: Collection[str]) -> Iterator[str]:
+    """Return a sentence for all that is gone and that a sentinel still hears: it would be known again in a moment."""
     gone = {host.address: host.name for host in desired.gone}
     for name, view in views(desired, sentinels).items():
+        back = (peer for peer in view.peers if peer.id in ghosts and not peer.flags & _DOWN)
+        yield from (f"the sentinel on {name} hears {peer.address}, which was gone, again" for peer in back)
         for kind, rows in (("sentinel", view.peers), ("redis", view.replicas)):
             for row in rows:
                 if row.address in gone and not row.flags & _DOWN:
                     yield f"the sentinel on {name} still hears the {kind} of {gone[row.address]}"
 
 
-def _incomplete(desired: Desired, host: str, sentinels: Sentinels) -> str | None:
+def incomplete(desired: Desired, host: str, sentinels: Sentinels, *, down: bool = True) -> str | None:
+    """Return a sentence for a sentinel, that of the host left out ("" for none), that does not know all there is.
+
+    What is down counts where it is declared; not `down`: it does not count, as nobody finds it before it is back.
+    """
     seen, gone = views(desired, sentinels), {each.address for each in desired.gone}
-    replicas = {row.address for view in seen.values() for row in view.replicas} - gone
+    declared = {each.address for each in desired.every_redis} if down else set()
+    rows = (row for view in seen.values() for row in view.replicas)
+    replicas = {row.address for row in rows if "s_down" not in row.flags or row.address in declared} - gone
     for name, view in seen.items():
         if name == host:
             continue
@@ -82,13 +93,7 @@ def servers_known(desired: Desired, host: DesiredHost, facts: ClusterFacts, verd
     for name, view in views(desired, sentinels).items():
         if host.address in (view.address, view.told_address):
             return f"the sentinel on {name} names it as master"
-        for kind, rows in (("sentinel", view.peers), ("redis", view.replicas)):
-            if any(row.address == host.address and not row.flags & _DOWN for row in rows):
-                return f"the sentinel on {name} still hears the {kind} of {host.name}"
-    fact = facts.hosts[master.host].redis if isinstance(master, Confirmed) and master.host in facts.hosts else None
-    redis = fact.value if isinstance(fact, Known) else None
-    online = isinstance(redis, RedisFacts) and any(row.address == host.address for row in redis.replicas)
-    return f"the master still counts {host.name} among its replicas" if online else ""
+    return still_heard(desired, host, facts, verdict)
 
 
 def why_not_forget(desired: Desired, name: str, facts: ClusterFacts, verdict: Verdict) -> str | None:

@@ -8,6 +8,7 @@ secrets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import Final
 
 from redis_sentinel_operator.judge import messages_preflight
@@ -55,8 +56,9 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         ),
         "SentinelsDisagree": (
             "The sentinels name different masters at the same config epoch {epoch}: {names}. The operator changes "
-            "nothing until they agree. If they still disagree after a minute, ask each `SENTINEL "
-            "GET-MASTER-ADDR-BY-NAME {name}` and correct the wrong one with SENTINEL REMOVE and SENTINEL MONITOR."
+            "nothing until they agree. If they still disagree after a minute, ask by the act `reset-stale`: what a "
+            "majority names and is a master by its ROLE is given to the others. Where there is no majority, ask each "
+            "`SENTINEL GET-MASTER-ADDR-BY-NAME {name}` and correct the wrong one with SENTINEL REMOVE and MONITOR."
         ),
         "SwitchGoingOn": (
             "A switch to {address}:{port} goes on: {votes} of {sentinels} declared sentinels name it at config epoch "
@@ -97,7 +99,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "The master {host} ({address}:{port}) is down and the sentinels found no successor in {seconds} s. The "
             "operator does not start it, because replicas would copy whatever it comes back with. Look why no replica"
             " can be promoted (link, priority 0, quorum), or say which is to be master by the act `recover`: {host} "
-            "with what is on its disk, or a replica."
+            "with what is on its disk, or a replica. {proposal}"
         ),
     },
     QUORUM: {
@@ -109,6 +111,10 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "SentinelMissing": (
             "{working} of {sentinels} declared sentinels work; a majority and the quorum of {quorum} hold. Missing: "
             "{missing}."
+        ),
+        "SentinelStale": (
+            "{working} of {sentinels} declared sentinels name {master} at config epoch {epoch}, but {detail}. Such a "
+            "one does not follow by itself: clients that ask it are led astray, and a failover has a vote less. {then}"
         ),
         "QuorumLost": (
             "No failover can be authorised: {working} of {sentinels} declared sentinels work, {needed} are needed. "
@@ -185,6 +191,16 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "spec.redis.config.{directive}: the redis of {host} is of version {version}, which does not have it and "
             "would not start with it. Nothing is changed on any host. Remove it from the spec."
         ),
+        "DirectiveAboveOwnVersion": (
+            "spec.redis.config.{directive}: the redis of {host} is of version {version} and has it, but {own}, which "
+            "{family} itself has{stream}, does not: what only a newer server has is not used, so that every host of "
+            "the family can take what is declared. Nothing is changed on any host. Remove it from the spec{mend}."
+        ),
+        "ValueNotInVersion": (
+            "spec.redis.config.{directive}: {host} is used as version {version} (its server's, or the EL's own where "
+            "that is older), which does not know {want} and would not start with it. Nothing is changed on any host. "
+            "Set it to one of {words}, or remove it from the spec."
+        ),
         "NotWithData": (
             "spec.redis.config.{directive}: the redis of {host} has data, and {have} cannot become {want}: {why}. "
             "Nothing is changed on any host. Set it to {have}, or remove it."
@@ -204,7 +220,13 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "PasswordChanging": (
             "Redis on {hosts} does not have the Secret's password{version} yet. With management Full the operator "
             "gives it to all servers as soon as no failover is going on, and ends no connection; whoever connects anew "
-            "needs it from then on."
+            "needs it from then on.{clients}"
+        ),
+        "PasswordNotDeclared": (
+            "Redis on {hosts} has a password, and spec.auth is gone. With management Full the operator takes it from "
+            "all servers as soon as no failover is going on, and ends no connection. Whoever connects anew and sends "
+            "one is answered with an error from then on, and everybody else is let in.{clients} To keep it put "
+            "spec.auth back."
         ),
         "PasswordNotProved": (
             "The servers that can be read accept the password{version}. Not read: redis on {hosts}; where it lacks the "
@@ -231,9 +253,9 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
             "Secret, or set requirepass there by hand to what the Secret has."
         ),
         "PasswordChanged": (
-            "The Secret's password is not the one that the servers have, and nothing is changed. The operator changes "
-            "a password only in a running cluster of its own, and takes none away; it adopts and starts nothing with "
-            "another password. Put the servers' password into the Secret."
+            "The declared password is not the one that the servers have, and nothing is changed. The operator changes "
+            "a password, or takes it away, only in a running cluster of its own; it adopts and starts nothing with "
+            "another password. Put the servers' password into the Secret of spec.auth."
         ),
         "NotReadYet": "The credentials were not used yet.",
         "PasswordNotTried": "The Secrets can be used. No redis runs on the hosts: nobody could try the password.",
@@ -278,6 +300,7 @@ _TEXT: Final[dict[str, dict[str, str]]] = {
         "Updating": "Generation {generation} is being applied. {detail}",
         "Deleting": "The resource is being deleted. {detail}",
         "HostLeaving": "{detail}",
+        "UpgradeWaits": "{detail}",
         "NothingThere": "No redis and no sentinel is on the hosts. With management {management} nothing is set up.",
         "Unavailable": "{detail}",
         "Starting": "The operator has not read the hosts yet.",
@@ -300,6 +323,8 @@ _STALLED: Final = frozenset(
         "PasswordChanged",
         "InvalidSpec",
         "DirectiveNotInVersion",
+        "DirectiveAboveOwnVersion",
+        "ValueNotInVersion",
         "NotWithData",
         "WouldEvict",
         "NotSupportedYet",
@@ -337,6 +362,12 @@ def say(reason: str, of: str = "", /, **values: object) -> str:
     if found is None:
         raise KeyError(f"no message for reason {reason!r}")
     return found.message.format(**values).strip()
+
+
+def says_detail(reason: str) -> bool:
+    """Whether the reason is in the table and its message is made of a detail alone: what became of a step is one."""
+    found = row(reason)
+    return found is not None and {name for _, name, _, _ in Formatter().parse(found.message) if name} == {"detail"}
 
 
 def stalls(reason: str) -> bool:

@@ -42,9 +42,10 @@ TEXT: Final[dict[str, str]] = {
         "Where its file is the package's, the operator enables the package's unit; else make a unit for it."
     ),
     "OtherVersion": (
-        "{detail}. Nothing is changed on any host: an installed package is neither updated nor downgraded. Declare "
-        "in spec.package.version what is installed. Or install the newer one yourself, on the replicas first, as "
-        "that restarts redis: `yum --disableexcludes=main update <package>-<version>`."
+        "{detail}. Nothing is changed on any host: none is ever downgraded, and an older one is upgraded only on "
+        "hosts of a cluster that runs, and not with package.manage CheckOnly. Declare in spec.package.version what "
+        "is installed. Or install the newer one yourself, on the replicas first, as that restarts redis: "
+        "`yum --disableexcludes=main update <package>-<version>`."
     ),
     "PortTaken": ("{detail} Nothing is started there. Stop what listens there."),
     "WritesRefused": (
@@ -78,9 +79,11 @@ TEXT: Final[dict[str, str]] = {
     ),
     "GhostSentinels": (
         "Sentinels that are gone still count as voters: {detail}. With {voters} voters a failover needs {needed} "
-        "votes, and {sentinels} sentinels are declared. The operator makes nobody forget them. If they do not come "
-        "back, send `SENTINEL RESET {name}` to each declared sentinel, one after the other, 30 seconds apart, while "
-        "all is calm and every declared one answers; else start them and declare their hosts."
+        "votes, and {sentinels} sentinels are declared. {then} Or start them and declare their hosts."
+    ),
+    "ShippedSentinel": (
+        "A sentinel runs with the file that its package brought, watches nothing of {name}, and has no vote: {detail}. "
+        "{then} Or stop it (systemctl stop): a stopped one is set up at once."
     ),
     "RestartsByItself": (
         "systemd restarts redis by itself: {detail}. A master that is back before the sentinels have switched has "

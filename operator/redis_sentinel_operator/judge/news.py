@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from redis_sentinel_operator.model.event import Cause
+
 Document = Mapping[str, Any]
-_TEXT: Final[Mapping[str, str]] = {
+MESSAGES: Final[Mapping[str, str]] = {
     "MasterConfirmed": "{host} ({address}:{port}) is the master.",
     "MasterChanged": (
         "{host} ({address}:{port}) is the master now, at config epoch {epoch}; before it was {old}. {why} The operator "
@@ -43,19 +45,32 @@ _TEXT: Final[Mapping[str, str]] = {
     "ActDone": "{verb} {arg}, asked for at {at}, is done: {message}.",
     "ActRefused": "{verb} {arg}, asked for at {at}, was refused and nothing was done: {message}.",
     "ActFailed": "{verb} {arg}, asked for at {at}, has failed; settings are as before: {message}.",
+    "HostJoined": (
+        "{host} ({address}) is part of the cluster now: its redis follows the master, and the sentinels know "
+        "each other."
+    ),
+    "HostLeft": (
+        "{host} ({address}) is no part of the cluster any more: it was stopped, or a person said that it is gone. The "
+        "sentinels that still count it forget it one after the other. Its packages, configuration and data stay."
+    ),
     "HostBack": "Read again: {hosts}. The operator looks what changed there and mends what it may.",
 }
-REASONS: Final = tuple(_TEXT)
-_CAUSES: Final[Mapping[str, str]] = {
+REASONS: Final = tuple(MESSAGES)
+_CAUSES: Final[Mapping[Cause, str]] = {
     "Failure": "they agreed that it is down",
     "Requested": "a person asked one of them to (SENTINEL FAILOVER)",
     "Ours": "the operator asked one of them to, for a switchover",
+    "Drill": "the operator had stopped redis there, for a drill",
+    "Recover": "a person said who is to be master (recover)",
+    "Unknown": "why is not known",
 }
-_ENDS: Final[Mapping[str, str]] = {
+_ENDS: Final[Mapping[Cause, str]] = {
     "Failure": "It was down.",
     "Requested": "A person asked a sentinel for it (SENTINEL FAILOVER).",
     "Ours": "The operator asked a sentinel for it, for a switchover.",
     "Drill": "The operator had stopped redis there, for a drill.",
+    "Recover": "A person said who is to be master, as no failover could succeed (recover).",
+    "Unknown": "How it came is not known.",
 }
 _ACTS: Final[Mapping[str, str]] = {
     "Running": "ActBegun",
@@ -67,6 +82,7 @@ _BAD: Final = frozenset(
     {"MasterRestarted", "EpochReset", "FailoverStarted", "FailoverAborted", "QuorumLost", "ReplicationBroken"}
     | {"HostUnreachable", "ActRefused", "ActFailed"}
 )
+_MEMBERS: Final = ("Member", "Maintenance", "Fenced")
 # Of a condition: the reason that is told when it gets bad, and the word for when it is good again.
 OF_CONDITIONS: Final[Mapping[str, tuple[str, str]]] = {
     "QuorumHealthy": ("QuorumLost", "QuorumRestored"),
@@ -90,6 +106,7 @@ def news(before: Document, after: Document) -> tuple[News, ...]:
         *_failovers(before, after),
         *_master(before, after),
         *_conditions(before, after),
+        *_members(before, after),
         *_hosts(before, after),
     )
 
@@ -107,7 +124,7 @@ def said(reason: str, **values: object) -> News:
     Raises:
         KeyError: the reason is not in the table, or a value of its template is missing: an error of the program.
     """
-    return News(reason, reason in _BAD, _TEXT[reason].format(**values))
+    return News(reason, reason in _BAD, MESSAGES[reason].format(**values))
 
 
 def _acts(before: Document, after: Document) -> Iterator[News]:
@@ -125,7 +142,7 @@ def _failovers(before: Document, after: Document) -> Iterator[News]:
     for entry in after.get("failovers") or ():
         old = known.get(str(entry.get("at")))
         if old is None and not entry.get("result"):
-            yield said("FailoverStarted", old=entry["from"], cause=_CAUSES.get(str(entry["cause"]), "why is not known"))
+            yield said("FailoverStarted", old=entry["from"], cause=_CAUSES[_cause(entry)])
         if entry.get("result") == "Aborted" and (old is None or old.get("result") != "Aborted"):
             yield said("FailoverAborted", old=entry["from"], message=_sentence(str(entry.get("message", ""))))
 
@@ -150,7 +167,12 @@ def _why(after: Document, host: str) -> str:
     """Why the last failover made `host` master, as a sentence."""
     entries: Sequence[Document] = after.get("failovers") or ()
     last: Document = next((entry for entry in reversed(entries) if entry.get("to")), {})
-    return _ENDS.get(str(last.get("cause")) if last.get("to") == host else "", "How it came is not known.")
+    return _ENDS[_cause(last) if last.get("to") == host else "Unknown"]
+
+
+def _cause(entry: Document) -> Cause:
+    """Of a later operator there may be one that is not known here."""
+    return next((cause for cause in _CAUSES if cause == entry.get("cause")), "Unknown")
 
 
 def _conditions(before: Document, after: Document) -> Iterator[News]:
@@ -163,6 +185,18 @@ def _conditions(before: Document, after: Document) -> Iterator[News]:
             yield said(bad, message=message)
         if now.get("status") == "True" and was.get("status") == "False":
             yield said(good, message=message)
+
+
+def _members(before: Document, after: Document) -> Iterator[News]:
+    """Hosts that have joined a cluster that lives, and hosts that have left it."""
+    was, now = ({str(each.get("address")): each for each in status.get("hosts") or ()} for status in (before, after))
+    for address, host in now.items():
+        if was.get(address, {}).get("state") == "Joining" and host.get("state") in _MEMBERS:
+            yield said("HostJoined", host=host["name"], address=address)
+    for address, host in was.items():
+        leaves = host.get("state") == "Leaving" and not host.get("leftAt")
+        if leaves and (address not in now or now[address].get("leftAt")):
+            yield said("HostLeft", host=host["name"], address=address)
 
 
 def _hosts(before: Document, after: Document) -> Iterator[News]:

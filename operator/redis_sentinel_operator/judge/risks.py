@@ -14,10 +14,12 @@ from redis_sentinel_operator.judge.installed import started_by_hand
 from redis_sentinel_operator.judge.limits import LEAST_OPEN_FILES, open_files
 from redis_sentinel_operator.judge.messages import say
 from redis_sentinel_operator.judge.selinux import closed_ports, has_semanage
+from redis_sentinel_operator.judge.shipped import shipped
 from redis_sentinel_operator.judge.telling import listed, told
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import (
     ClusterFacts,
+    Denied,
     FileFacts,
     HostFacts,
     Known,
@@ -107,8 +109,8 @@ def _domains(desired: Desired, _hosts: Mapping[str, HostFacts]) -> str:
 
 def _disk(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
     found = {}
-    for name, redis in _redis(desired, hosts):
-        survey, need = hosts[name].survey, _at_most(redis)
+    for name, _, need in _needs(desired, hosts):
+        survey = hosts[name].survey
         free = survey.value.free if isinstance(survey, Known) else None
         if free is not None and free < need:
             found[name] = f"its data may be {_size(need)}, and {_size(free)} are free"
@@ -117,20 +119,26 @@ def _disk(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
 
 def _memory(desired: Desired, hosts: Mapping[str, HostFacts]) -> str:
     found = {}
-    for name, redis in _redis(desired, hosts):
-        machine, need = hosts[name].machine, _at_most(redis)
+    for name, used, need in _needs(desired, hosts):
+        machine = hosts[name].machine
         available = machine.value.available if isinstance(machine, Known) else 0
-        if available and need > available + redis.used_memory:
-            found[name] = f"its data may be {_size(need)}, and {_size(available + redis.used_memory)} are left for it"
-        elif available and redis.used_memory > available:
-            found[name] = f"redis uses {_size(redis.used_memory)}, and only {_size(available)} are left"
+        if available and need > available + used:
+            found[name] = f"its data may be {_size(need)}, and {_size(available + used)} are left for it"
+        elif available and used > available:
+            found[name] = f"redis uses {_size(used)}, and only {_size(available)} are left"
     return say("MemoryTooSmall", detail=_of_hosts(desired, found)) if found else ""
 
 
-def _at_most(redis: RedisFacts) -> int:
-    """Return how many bytes of data a redis may come to hold."""
-    limit = redis.config.get("maxmemory", "")
-    return max(redis.used_memory, int(limit) if limit.isdecimal() else 0)
+def _needs(desired: Desired, hosts: Mapping[str, HostFacts]) -> Iterator[tuple[str, int, int]]:
+    """Yield what each redis uses, 0 where none runs, and how many bytes it may come to hold: all that a master has."""
+    data = max((redis.used_memory for _, redis in _redis(desired, hosts) if redis.role == "master"), default=0)
+    for host in desired.redis_hosts:
+        fact = hosts[host.name].redis if host.name in hosts else None
+        if not isinstance(fact, Known) or isinstance(fact.value, Denied):
+            continue
+        used = fact.value.used_memory if fact.value else 0
+        limit = fact.value.config.get("maxmemory", "") if fact.value else ""
+        yield host.name, used, max(used, data, int(limit) if limit.isdecimal() else 0)
 
 
 def _size(number: int) -> str:
@@ -270,6 +278,7 @@ _RISKS: dict[str, Callable[[Desired, Mapping[str, HostFacts]], str]] = {
     "SentinelIdTwice": _id_twice,
     "ForeignSentinels": foreign_sentinels,
     "GhostSentinels": ghosts,
+    "ShippedSentinel": shipped,
     "PeersUnreachable": _peers,
     "RestartsByItself": _restarts,
     "FirewallWider": _firewall,

@@ -27,7 +27,7 @@ def why_not_spared(host: str, desired: Desired, facts: ClusterFacts, verdict: Ve
 
 def _too_few_sentinels(host: DesiredHost, desired: Desired, sentinels: Sentinels) -> str | None:
     others = [name for name in views(desired, sentinels) if name != host.name]
-    needed = max(desired.majority, desired.sentinel.quorum)
+    needed = desired.sentinels_needed
     if len(others) >= needed:
         return None
     return (

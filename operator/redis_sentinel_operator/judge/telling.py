@@ -31,6 +31,16 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
+def mended(desired: Desired) -> str:
+    """Return who mends what sentinels do not get over by themselves."""
+    if desired.recovery == "Automatic":
+        return (
+            "The operator mends it by itself when it has been so for a minute and nothing speaks against it; ask "
+            "by the act `reset-stale` to hear what does."
+        )
+    return "The operator mends it when you ask by the act `reset-stale`; by itself only with spec.recovery: Automatic."
+
+
 def _one(hosts: Sequence[DesiredHost], trouble: str, named: bool, troubles: Mapping[str, str], *, of_all: bool) -> str:
     if len(hosts) == 1 and (named or hosts[0].name in trouble):
         return troubles[hosts[0].name].rstrip(". ")
@@ -45,3 +55,13 @@ def _general(host: DesiredHost, trouble: str) -> tuple[bool, str]:
     rest = re.sub(rf"^host {re.escape(host.name)} \([^)]*\): ", "", trouble.rstrip(". "))
     text = re.sub(rf"(?<![\w.:]){re.escape(host.address)}(?![\w.:])", "\0", rest)
     return rest != trouble.rstrip(". "), text
+
+
+def sentence(text: str) -> str:
+    """Return a text as a sentence, "" for none."""
+    return text[:1].upper() + text[1:].rstrip(". ") + "." if text else ""
+
+
+def not_yet(waiting: Sequence[str]) -> str:
+    """Return why what is down is not mended yet, "" where nothing is waited for but a host that cannot be read."""
+    return sentence(next((each for each in waiting if " could not be read " not in each), ""))

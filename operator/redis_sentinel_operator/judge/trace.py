@@ -20,8 +20,6 @@ from redis_sentinel_operator.model.fact import (
     Unknown,
 )
 
-_SHIPPED = ("mymaster", "127.0.0.1")  # what the package's sentinel.conf monitors before anybody configured it
-
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -131,7 +129,9 @@ def _role_line(text: str) -> str:
 
 def _sentinel_state(conf: sentinel_conf.SentinelConf) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return phrases for the state in a sentinel.conf and the master names; what the package ships is no state."""
-    masters = {name for name, monitor in conf.masters.items() if (name, monitor.address) != _SHIPPED or conf.known}
+    masters = {
+        name for name, monitor in conf.masters.items() if (name, monitor.address) != sentinel_conf.SHIPPED or conf.known
+    }
     phrases = [f"sentinel state of {name}" for name in sorted(masters)]
     if not phrases and (conf.known or any(conf.config_epoch(name) for name in conf.masters)):
         phrases = ["sentinel state"]

@@ -32,7 +32,7 @@ def running(desired: Desired, facts: ClusterFacts) -> Mapping[str, Series]:
 
 
 def older_than_master(desired: Desired, facts: ClusterFacts, master: Confirmed) -> Mapping[str, Series]:
-    """Return the series of each replica that is older than the master's."""
-    found = running(desired, facts)
+    """Return the series of each replica that is older than the master's; one that leaves need not follow it."""
+    found, staying = running(desired, facts), {host.name for host in desired.staying}
     own = found.get(master.host)
-    return {} if own is None else {name: one for name, one in found.items() if one < own}
+    return {} if own is None else {name: one for name, one in found.items() if one < own and name in staying}

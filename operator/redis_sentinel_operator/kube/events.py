@@ -96,6 +96,10 @@ class Events:
         self._post(ref, News(seen.reason, seen.state != "good", seen.message))
         return True
 
+    def tell(self, ref: ClusterRef, what: News) -> None:
+        """Tell what no status has any more. Never waits, never raises."""
+        self._post(ref, what, urgent=True)
+
     def status(self, ref: ClusterRef, status: Mapping[str, Any]) -> None:
         """Tell what changed in a stored status.
 
@@ -131,7 +135,9 @@ class Events:
             try:
                 await self._client.request("POST", path_of("", "v1", "events", namespace), body=document)
             except OperatorError as error:
-                log.info("the Event %s was not posted: %s", document["reason"], error)
+                whose = f"{namespace}/{document['involvedObject']['name']}"
+                extra = {"cluster": whose}  # here it is nobody's task
+                log.info("%s: the Event %s was not posted: %s", whose, document["reason"], error, extra=extra)
 
     def _post(self, ref: ClusterRef, what: News, *, urgent: bool = False) -> None:
         """Post in the background. `urgent`: only others of the same reason may crowd it out."""

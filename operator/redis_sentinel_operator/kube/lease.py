@@ -19,31 +19,37 @@ from typing import Any, Final
 from redis_sentinel_operator.errors import ApiUnavailable, KubeError, LeaseLost
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.kube.holder import proved_dead
+from redis_sentinel_operator.scope import LEASE
 from redis_sentinel_operator.settings import Settings
 
-NAME: Final = "redis-sentinel-operator"
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_TRIES: Final = 3
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Seen:
-    """The Lease of another holder as last seen: its version, and since when by our own clock it has not moved."""
+    """The Lease of another holder as last seen: its version, and when by our own clock it ends if it does not move."""
 
     version: str
-    since: float
+    ends: float
 
 
 class Lease:
     """This process's hold on the Lease. `fresh` and `epoch` may be asked from any thread."""
 
-    def __init__(self, client: KubeClient, namespace: str, identity: str, settings: Settings) -> None:
+    def __init__(
+        self, client: KubeClient, namespace: str, identity: str, settings: Settings, name: str = LEASE
+    ) -> None:
         self._client = client
         self._namespace = namespace
+        self._name = name
         self._identity = identity
         self._settings = settings
         self._object: dict[str, Any] = {}
+        self._writing = asyncio.Lock()  # renewals, and what makes the epoch later
+        self._standing_by = float("-inf")
         self._renewed_at = float("-inf")
         self._lost = False
         self.epoch = 0
@@ -51,6 +57,10 @@ class Lease:
     def fresh(self) -> bool:
         """Whether changes may be made: held, and the last renewal is younger than the renew deadline."""
         return not self._lost and time.monotonic() - self._renewed_at < self._settings.lease_renew_deadline
+
+    def stands_by(self) -> bool:
+        """Whether another process holds the Lease, as read just now, and this one would take it."""
+        return time.monotonic() - self._standing_by < self._settings.lease_renew_deadline
 
     @property
     def lost(self) -> bool:
@@ -65,14 +75,18 @@ class Lease:
         """
         seen: _Seen | None = None
         while True:
+            pause = self._settings.lease_retry
             try:
-                found = await self._client.get_or_none(self._path(NAME))
+                found = await self._client.get_or_none(self._path(self._name))
                 seen = self._watch(found, seen)
+                self._standing_by = float("-inf") if seen is None else time.monotonic()
                 if seen is None and await self._take(found):
                     return
+                if seen is not None:  # as soon as it ends
+                    pause = min(pause, max(0.0, seen.ends - time.monotonic()))
             except ApiUnavailable as error:
                 log.warning("waiting for the API server to take the Lease: %s", error)
-            await asyncio.sleep(self._settings.lease_retry)
+            await asyncio.sleep(pause)
 
     async def renew_forever(self, on_lost: Callable[[str], None]) -> None:
         """Renew until cancelled; call `on_lost` with a sentence, once, when somebody else is the holder."""
@@ -94,8 +108,28 @@ class Lease:
             LeaseLost: another process holds it.
             ApiUnavailable, KubeError: it was not renewed this time.
         """
+        async with self._writing:
+            await self._keep(self._object["spec"]["acquireTime"])
+
+    async def outlive(self, epoch: int) -> int:
+        """Make our epoch a later one than `epoch`, which hosts remember of another operator, and return it.
+
+        That one had the resource before. Only who holds the Lease can do it, so it is no way back for one who lost it.
+
+        Raises:
+            LeaseLost: another process holds it.
+            ApiUnavailable, KubeError: it is as it was.
+        """
+        async with self._writing:
+            for _ in range(_TRIES):
+                if self.epoch > epoch:
+                    break
+                await self._keep(self._later_than(epoch))
+        return self.epoch
+
+    async def _keep(self, acquired: str) -> None:
         begun = time.monotonic()
-        spec = {**self._object["spec"], "renewTime": datetime.now(UTC).strftime(_FORMAT)}
+        spec = {**self._object["spec"], "acquireTime": acquired, "renewTime": datetime.now(UTC).strftime(_FORMAT)}
         try:
             await self._put({**self._object, "spec": spec}, begun)
         except KubeError as error:
@@ -110,7 +144,7 @@ class Lease:
         spec = {key: value for key, value in self._object["spec"].items() if key != "holderIdentity"}
         self._renewed_at = float("-inf")
         try:
-            await self._client.request("PUT", self._path(NAME), body={**self._object, "spec": spec})
+            await self._client.request("PUT", self._path(self._name), body={**self._object, "spec": spec})
         except (ApiUnavailable, KubeError) as error:
             log.warning("the Lease was not given up, it ends by itself: %s", error)
 
@@ -125,15 +159,15 @@ class Lease:
         if seen is None or seen.version != version:
             if seen is None:
                 log.info("the Lease is held by %s; waiting for it", holder)
-            return _Seen(version, now)
-        duration = float(found["spec"].get("leaseDurationSeconds") or self._settings.lease_duration)
-        return None if now - seen.since > duration else seen
+            duration = float(found["spec"].get("leaseDurationSeconds") or self._settings.lease_duration)
+            return _Seen(version, now + duration)
+        return None if now >= seen.ends else seen
 
     async def _take(self, found: dict[str, Any] | None) -> bool:
         """Write ourselves in as the holder; False when somebody else was quicker."""
         begun = time.monotonic()
         before = found["spec"] if found else {}
-        acquired = self._later_than(before.get("acquireTime"))
+        acquired = self._later_than(epoch_of(before.get("acquireTime")))
         spec = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, round(self._settings.lease_duration)),
@@ -141,7 +175,7 @@ class Lease:
             "renewTime": acquired,
             "leaseTransitions": int(before.get("leaseTransitions") or 0) + (1 if found else 0),
         }
-        metadata = found["metadata"] if found else {"name": NAME, "namespace": self._namespace}
+        metadata = found["metadata"] if found else {"name": self._name, "namespace": self._namespace}
         document = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         try:
             await self._put(document, begun, create=found is None)
@@ -153,18 +187,17 @@ class Lease:
         log.info("this process holds the Lease, epoch %d", self.epoch)
         return True
 
-    def _later_than(self, acquire_time: str | None) -> str:
-        """Return a MicroTime later than the Lease's and than any of our own: now, where the clock allows it."""
-        before = max(self.epoch, epoch_of(acquire_time))
-        epoch = max(int(time.time() * 1_000_000), before + 1)
-        seconds, micro = divmod(epoch, 1_000_000)
+    def _later_than(self, epoch: int) -> str:
+        """Return a MicroTime later than that epoch and than any of our own: now, where the clock allows it."""
+        before = max(self.epoch, epoch)
+        seconds, micro = divmod(max(int(time.time() * 1_000_000), before + 1), 1_000_000)
         moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micro)
         return moment.strftime(_FORMAT)
 
     async def _look_again(self) -> None:
         """The Lease is not as we left it: go on if it is ours, make it anew if it was deleted, else it is lost."""
         begun = time.monotonic()
-        found = await self._client.get_or_none(self._path(NAME))
+        found = await self._client.get_or_none(self._path(self._name))
         if found is None:
             log.warning("the Lease was deleted; making it again")
             if not await self._take(None):
@@ -172,13 +205,14 @@ class Lease:
             return
         holder = found["spec"].get("holderIdentity")
         if holder != self._identity:
-            raise LeaseLost(f"the Lease {self._namespace}/{NAME} is held by {holder or 'nobody'}, not by this process")
+            held = f"the Lease {self._namespace}/{self._name} is held by {holder or 'nobody'}"
+            raise LeaseLost(f"{held}, not by this process")
         acquired = max(found["spec"].get("acquireTime"), self._object["spec"]["acquireTime"], key=epoch_of)
         spec = {**found["spec"], "acquireTime": acquired, "renewTime": datetime.now(UTC).strftime(_FORMAT)}
         await self._put({**found, "spec": spec}, begun)
 
     async def _put(self, document: dict[str, Any], begun: float, create: bool = False) -> None:
-        method, path = ("POST", self._path("")) if create else ("PUT", self._path(NAME))
+        method, path = ("POST", self._path("")) if create else ("PUT", self._path(self._name))
         self._object = await self._client.request(method, path, body=document)
         self.epoch = epoch_of(self._object["spec"]["acquireTime"])
         self._renewed_at = begun  # not now: the answer may have been on its way for long

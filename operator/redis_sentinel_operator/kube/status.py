@@ -7,9 +7,9 @@ document with the resourceVersion that was read together with the uid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from redis_sentinel_operator.api import API_VERSION, KIND
 from redis_sentinel_operator.errors import KubeError, ObjectReplaced
@@ -17,17 +17,33 @@ from redis_sentinel_operator.kube.client import APPLY, KubeClient, cluster_path
 from redis_sentinel_operator.model.desired import ClusterRef
 
 FIELD_MANAGER: Final = "redis-sentinel-operator"
+Document: TypeAlias = Mapping[str, Any]
+Keep: TypeAlias = Callable[[Document, Document], Document]
 _ATTEMPTS: Final = 10  # a spec that somebody edits ten times within one write is not worth waiting for
 
 
-class StatusWriter:
-    """The one writer of the status of the object `ref`. Not for two tasks at once: the board is its only caller."""
+def nothing(document: Document, _: Document) -> Document:
+    """Keep nothing of the stored document."""
+    return document
 
-    def __init__(self, client: KubeClient, ref: ClusterRef) -> None:
+
+class StatusWriter:
+    """The one writer of the status of the object `ref`. Not for two tasks at once: the board is its only caller.
+
+    `keep` adds to a document what must not be lost of the stored one.
+    """
+
+    def __init__(self, client: KubeClient, ref: ClusterRef, keep: Keep = nothing) -> None:
         self._client = client
         self._ref = ref
+        self._keep = keep
         self._version = ""
         self._stored: Mapping[str, Any] | None = None
+
+    @property
+    def stored(self) -> Document:
+        """What is stored, as far as this one knows."""
+        return self._stored or {}
 
     async def read(self) -> dict[str, Any]:
         """Return the status as it is stored ({} when there is none yet).
@@ -54,10 +70,11 @@ class StatusWriter:
         for _ in range(_ATTEMPTS):
             if not self._version:
                 await self.read()
-            if self._stored == document:
+            whole = self._keep(document, self.stored)
+            if self._stored == whole:
                 return self._version
             try:
-                return await self._apply(document)
+                return await self._apply(whole)
             except KubeError as error:
                 if error.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
                     raise

@@ -12,6 +12,7 @@ Management = Literal["Full", "Paused", "Observe"]
 FirewallManage = Literal["Auto", "Firewalld", "Iptables", "None"]
 PackageManage = Literal["Install", "CheckOnly"]
 DeletionPolicy = Literal["Retain", "Stop", "Uninstall"]
+Recovery = Literal["Manual", "Automatic"]
 RespMode = Literal["Tunnel", "Direct"]
 Aside = Literal["", "Maintenance", "Fenced"]
 Membership = Literal["Joining", "Member", "Leaving"]
@@ -131,10 +132,13 @@ class Desired:
     firewall_exclusive: bool = False
     endpoints: bool = True  # Services that follow the master are kept
     deletion_policy: DeletionPolicy = "Retain"
+    delete_data: bool = False  # the annotation delete-data has the name of the resource
+    supervised: bool = False  # updateStrategy: an upgrade waits for a person before the master is replaced
     allow_eviction: bool = False  # unsafe.allowEviction
     no_persistence: bool = False  # unsafe.noPersistence
     gone: tuple[GoneHost, ...] = ()
     shared_failure_domain: bool = False  # unsafe.sharedFailureDomain
+    recovery: Recovery = "Manual"  # whether sentinels that do not get over something are mended without being asked
 
     @property
     def hands_off(self) -> str:
@@ -205,3 +209,8 @@ class Desired:
     def majority(self) -> int:
         """How many of the voters are more than half."""
         return len(self.sentinel_hosts) // 2 + 1
+
+    @property
+    def sentinels_needed(self) -> int:
+        """How many sentinels must work for a failover: a majority, and the quorum."""
+        return max(self.majority, self.sentinel.quorum)

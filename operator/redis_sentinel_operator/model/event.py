@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Cause = Literal["Failure", "Requested", "Ours", "Drill", "Recover", "Unknown"]
+"""What a failover comes from; what each one means says status.failovers[].cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,14 @@ class SentinelEvent:
 
 @dataclass(frozen=True, slots=True)
 class Failover:
-    """One entry of status.failovers; times are RFC 3339 with milliseconds, "" while not reached."""
+    """One entry of status.failovers; times are RFC 3339 with milliseconds, "" while not reached.
+
+    `answered`, which is not in status: the sentinels to which the old master answered again after an attempt in vain.
+    """
 
     from_host: str
     to_host: str
-    cause: str  # Failure | Requested | Ours | Drill | Unknown
+    cause: Cause
     at: str
     detected: str = ""
     elected: str = ""
@@ -35,3 +42,4 @@ class Failover:
     config_epoch: int = 0
     result: str = ""  # "", Succeeded, Aborted
     message: str = ""
+    answered: frozenset[str] = frozenset()

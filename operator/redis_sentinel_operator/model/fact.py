@@ -127,7 +127,8 @@ class Process:
     """A redis-server or redis-sentinel process. `unit` is its systemd unit, "" when started by hand.
 
     `open_files` is how many files it may have open at most, `umask` its file mode creation mask, `age` the seconds for
-    which it ran when it was looked at; None: not known (EL7's kernel does not tell a umask).
+    which it ran when it was looked at; None: not known (EL7's kernel does not tell a umask). `replaced`: its program is
+    there no more as it was when it started.
     """
 
     pid: int
@@ -137,6 +138,7 @@ class Process:
     open_files: int | None = None
     umask: int | None = None
     age: float | None = field(default=None, compare=False)
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,12 @@ class RedisFacts:
     aof_written_ok: bool = True  # its last write to the append-only file succeeded
     server: str = "redis"  # or valkey
     server_version: str = ""  # "" where it is `version`
+    by_user: str = field(default="", repr=False)  # the password that its default user takes where requirepass is empty
+
+    @property
+    def password(self) -> str | None:
+        """The password that it asks for, "" for none, None where that was not read."""
+        return self.by_user or self.config.get("requirepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +343,8 @@ class SurveyFacts:
     `ahead` are the bounds of how many seconds its clock is before the operator's. `listens` are those of our ports that
     were open on the host itself at that time. `restart` is Restart= of its redis unit, `free` what is free where the
     data lies, in bytes (None: not known). `ports` are those that SELinux lets redis use, None where it is off or nobody
-    tells. `sentinels` are the first eight digits of the id and the address of each that is connected to a master.
+    tells. `sentinels` are the first eight digits of the id and the address of each that is connected to a master,
+    `clients` the addresses of all others that are connected to a redis.
     """
 
     ahead: tuple[float, float]
@@ -345,6 +354,7 @@ class SurveyFacts:
     free: int | None = None
     ports: frozenset[int] | None = None
     sentinels: frozenset[tuple[str, str]] = frozenset()
+    clients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

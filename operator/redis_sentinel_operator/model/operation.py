@@ -25,7 +25,8 @@ class Operation:
     Hosts are named by their addresses; times are RFC 3339, UTC. `at` is the time of the act that asked for it, `since`
     when `step` was begun, `new` the host that is to be master ("": the sentinels choose), `sentinel` the one that is
     asked for the failover ("": none is), `offset` that of the old master at the beginning. `before` holds by address
-    what is changed for a while. `result` and `message` are set once it is decided how it ends.
+    what is changed for a while. `result` is set once it is decided how it ends; `message` tells that then, and before
+    it what a person should know.
     """
 
     id: str
@@ -147,12 +148,14 @@ class AdmitPassword:
 class GivePassword:
     """requirepass on each redis and auth-pass on each sentinel, all at once: `redis`, `sentinels` are host names.
 
+    Without a password each redis loses the one it has, with masterauth in the same transaction.
+
     Every connection is open and every claim verified before the first is changed. `bare` are those of `redis` that have
     no password: they get masterauth in the same transaction, as a server without one refuses whoever sends one; of
     `ends` the connections are ended in it, because before Redis 6 nobody who did not log in is served any more.
     """
 
-    password: Secret
+    password: Secret | None
     redis: tuple[str, ...]
     sentinels: tuple[str, ...]
     bare: tuple[str, ...] = ()
@@ -193,6 +196,18 @@ class Promote:
     old: str  # address
     config_epoch: int
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorAnew:
+    """SENTINEL REMOVE, MONITOR and all settings at once, on a sentinel that stays with a wrong master.
+
+    It is done only where, at that very moment, every other one answers, a majority names the master at `address` at
+    that config epoch, and its ROLE says so.
+    """
+
+    address: str
+    config_epoch: int
 
 
 OperationAction: TypeAlias = (

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Literal, TypeAlias
 
+from redis_sentinel_operator.model.departure import RemovePackage, RemoveTraces, SaveData
 from redis_sentinel_operator.model.fact import FileFacts, FirewalldRule, KeyRecord
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
-from redis_sentinel_operator.model.operation import OperationAction
+from redis_sentinel_operator.model.operation import MonitorAnew, OperationAction
+from redis_sentinel_operator.model.package import PackageAction
 from redis_sentinel_operator.model.secret import Secret
 
 
@@ -46,7 +48,7 @@ class TakeClaim:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseClaim:
-    """Remove the owner from state.json: the host is nobody's again (deletionPolicy Retain)."""
+    """Remove the owner from state.json: the host is nobody's again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +72,6 @@ class ProveRewrite:
     path: str
     port: int
     notes: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class InstallPackage:
-    """yum install; `version` None = whatever the repositories give.
-
-    `module` is a dnf stream to enable before, `repositories` the only ones to take it from (none: all enabled ones).
-    """
-
-    name: str
-    version: str | None
-    module: str | None = None
-    repositories: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LockPackage:
-    """Write yum's configuration whole, so that it excludes a package from updates (or not any more).
-
-    `text` is secret, as a proxy's password may stand in it. `base_sha256` is the digest of the file that it was made
-    from: where that is another by now, nothing is done. Owner, group and mode stay as they are.
-    """
-
-    path: str
-    text: Secret
-    base_sha256: str
-    owner: str
-    group: str
-    mode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +259,13 @@ class SentinelReset:
     """SENTINEL RESET of our master on one sentinel, so that it forgets the hosts that are gone.
 
     It is done only where, at that very moment, every wanted sentinel answers and agrees, none is in a failover, those
-    hosts are down for all of them, and each of the others knows all that it should.
+    hosts are down for all of them, and each of the others knows all that it should. `ghosts` are ids of sentinels that
+    are gone and have to be down as well.
     """
 
     master_name: str
     port: int
+    ghosts: tuple[str, ...] = ()
 
 
 Action: TypeAlias = (
@@ -299,8 +274,7 @@ Action: TypeAlias = (
     | RememberKeys
     | RememberNotes
     | ProveRewrite
-    | InstallPackage
-    | LockPackage
+    | PackageAction
     | EditConf
     | WriteSentinelConf
     | WriteDropIn
@@ -321,6 +295,10 @@ Action: TypeAlias = (
     | SentinelSet
     | MakeReplica
     | RestoreMaster
+    | SaveData
+    | RemovePackage
+    | RemoveTraces
+    | MonitorAnew
     | OperationAction
 )
 
@@ -365,6 +343,16 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a procedure would do on a host that only a look is taken at: told, never carried out."""
+
+    host: str
+    what: str
+    why: str
+    impact: Impact
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do now, or why nothing may be done.
 
@@ -372,9 +360,10 @@ class Plan:
     waits for the switch). `refusal` is set when the hosts show that the resource may not be acted on (foreign data, a
     changed password): then there are no steps. A plan is `settled` when there is none of them.
 
+    `supervised` is the sentence for a person who has the last word before the master is upgraded, "" for nobody.
     `asks` are sentences for what a person has to decide and nothing else waits for. `joined` are the joining hosts that
     are part of the cluster by now, `left` the leaving ones that are proved to be stopped and given up, `cleared` the
-    gone ones that no sentinel remembers: names, all by what was read.
+    gone ones that no sentinel remembers: names, all by what was read. `foreseen` is for a resource that only plans.
     """
 
     steps: tuple[Step, ...] = ()
@@ -382,9 +371,18 @@ class Plan:
     drift: Mapping[str, tuple[ConfigDrift, ...]] = field(default_factory=dict)
     refusal: Refusal | None = None
     asks: tuple[str, ...] = ()
+    supervised: str = ""
     joined: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
     cleared: frozenset[str] = frozenset()
+    foreseen: tuple[Foreseen, ...] = ()
+
+    @property
+    def decision(self) -> tuple[str, str]:
+        """What a person has to decide: a reason of the table, and a sentence; both "" for nothing."""
+        if self.asks:
+            return "HostLeaving", self.asks[0]
+        return ("UpgradeWaits", self.supervised) if self.supervised else ("", "")
 
     @property
     def settled(self) -> bool:

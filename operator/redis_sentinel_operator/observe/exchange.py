@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import redis.asyncio
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from redis_sentinel_operator.connect.link import HostLink
+from redis_sentinel_operator.connect.link import HostLink, asks_for_none
 from redis_sentinel_operator.errors import ConnectError, OperatorError, PortClosed
 from redis_sentinel_operator.model.fact import Denied, Unknown
 from redis_sentinel_operator.model.secret import Secret
@@ -22,8 +22,6 @@ from redis_sentinel_operator.settings import Settings
 
 Command: TypeAlias = tuple[str, ...]
 NO_ANSWER = "NoAnswer"
-# What a server without a password says to AUTH: 3.2 to 5.0, and since 6.0.
-_NO_PASSWORD = ("no password is set", "without any password configured")
 _DENIALS = ("NOAUTH", "WRONGPASS", "DENIED", "NOPERM")
 
 
@@ -70,7 +68,7 @@ async def _ask(link: HostLink, port: int, password: Secret | None, commands: Seq
     try:
         answers = await _let_in(link, port, password, commands)
     except AuthenticationError as error:
-        if password is None or not any(text in str(error) for text in _NO_PASSWORD):
+        if password is None or not asks_for_none(error):
             raise
         client = await link.resp(port, None)
         answers = await exchange(client, commands)

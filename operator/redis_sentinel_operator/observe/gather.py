@@ -141,6 +141,7 @@ async def _host(
         probing.cancel()
     if isinstance(of_redis, Denied):
         link.offer(passwords(probed.files))
+        link.drop(desired.redis_port)
         of_redis = await _within(settings, host, redis.read(desired, link, settings))
     for _ in range(further.ROUNDS):  # of most hosts nothing more is asked
         more = further.further(question, probed, of_redis, of_sentinel)

@@ -161,11 +161,18 @@ one_process() { # pid name
     esac
     printf 'process %s %s %s %s\n' "$1" "${status%% *}" "$sentinel" "$2"
     limits_of "$1"
+    is_replaced "$1" "${2%%-*}"
     { while read -r line; do # its place in systemd's tree, in cgroup v1 and v2
         case $line in
         *:name=systemd:* | 0::*) printf 'cgroup %s %s\n' "$1" "${line#*:*:}" ;;
         esac
     done <"/proc/$1/cgroup"; } 2>/dev/null
+}
+
+is_replaced() { # pid redis|valkey: its program is not the one of the package, nor any other that is still there
+    [ "/proc/$1/exe" -ef "/usr/bin/$2-server" ] || case $(exec readlink "/proc/$1/exe" 2>/dev/null) in
+    *' (deleted)') printf 'replaced %s\n' "$1" ;;
+    esac
 }
 
 age_of() { # pid status: how long it runs, in hundredths of a second, as the kernel counts its start since the boot

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.conf.version import at_least
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Denied, RedisFacts, ReplicaLink, Unknown
@@ -22,6 +24,7 @@ from redis_sentinel_operator.observe.exchange import (
 )
 from redis_sentinel_operator.settings import Settings
 
+_USERS = "6.0"  # the first version that has users
 # What the operator compares beside the declared keys: what it requires, and what endangers data.
 _ALWAYS = (
     "bind",
@@ -69,8 +72,34 @@ async def read(desired: Desired, link: HostLink, settings: Settings) -> RedisFac
     if not isinstance(answers, Answers):
         return answers
     facts = parse(answers.values, wanted)
-    where = f"{link.host.name}:{desired.redis_port}"
-    return facts if facts is not None else Unknown(f"{where} does not answer as a redis does", NO_ANSWER)
+    if facts is None:
+        where = f"{link.host.name}:{desired.redis_port}"
+        return Unknown(f"{where} does not answer as a redis does", NO_ANSWER)
+    return await _with_user(facts, desired, link, settings)
+
+
+async def _with_user(
+    facts: RedisFacts, desired: Desired, link: HostLink, settings: Settings
+) -> RedisFacts | Closed | Unknown:
+    """Ask about the default user where requirepass is empty: an ACL file may give it a password all the same.
+
+    Without an answer it is not known whether it has one, and a server without a password would be given one.
+    """
+    if desired.password is None or facts.config.get("requirepass") or not at_least(facts.version, _USERS):
+        return facts
+    answers = await ask(link, desired.redis_port, desired.password, [("ACL", "GETUSER", "default")], settings)
+    if isinstance(answers, Closed | Unknown):
+        return answers
+    password = desired.password.reveal()
+    takes = isinstance(answers, Answers) and takes_only(answers.values[0], password)
+    return replace(facts, by_user=password if takes else "")
+
+
+def takes_only(user: Any, password: str) -> bool:
+    """Whether the answer to ACL GETUSER is of a user that logs in with this password and with nothing else."""
+    said = dict(zip(user[::2], user[1::2], strict=False)) if isinstance(user, list) else {}
+    flags = said.get("flags") or ()
+    return "on" in flags and "nopass" not in flags and said.get("passwords") == [sha256(password)]
 
 
 def parse(answers: Sequence[Any], wanted: Sequence[str]) -> RedisFacts | None:

@@ -113,8 +113,11 @@ def processes_of(rows: Rows) -> tuple[Process, ...]:
     found: dict[int, tuple[int, bool, str]] = {}
     units: dict[int, str] = {}
     limits: dict[str, dict[int, str]] = {"limit": {}, "umask": {}, "age": {}}
-    for word, rest in _only(rows, "process", "cgroup", *limits):
-        if word == "cgroup":
+    replaced: set[int] = set()
+    for word, rest in _only(rows, "process", "cgroup", "replaced", *limits):
+        if word == "replaced":
+            replaced.add(int(rest))
+        elif word == "cgroup":
             pid, path = _fields(rest, 2)
             units[int(pid)] = _unit_of(path) or units.get(int(pid), "")
         elif word in limits:
@@ -127,7 +130,7 @@ def processes_of(rows: Rows) -> tuple[Process, ...]:
     masks = {pid: int(value, 8) for pid, value in limits["umask"].items()}
     ages = {pid: int(value) / 100 for pid, value in limits["age"].items()}
     return tuple(
-        Process(pid, name, units.get(pid, ""), sentinel, files.get(pid), masks.get(pid), ages.get(pid))
+        Process(pid, name, units.get(pid, ""), sentinel, files.get(pid), masks.get(pid), ages.get(pid), pid in replaced)
         for pid, (parent, sentinel, name) in sorted(found.items())
         if parent not in found
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shlex
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,17 @@ from redis_sentinel_operator.observe.exchange import Answers, ask, table, text
 from redis_sentinel_operator.observe.sections import ports_of
 from redis_sentinel_operator.settings import Settings
 
+_CLIENT = re.compile(r"\baddr=(\S+):\d+ .*\bcmd=(\S+)")
 _SENTINEL = re.compile(r"\baddr=(\S+):\d+ .*\bname=sentinel-([0-9a-f]{8})-cmd\b")
+_OF_SENTINEL = re.compile(r"\bname=sentinel-[0-9a-f]{8}-")
 _DIRECTORY = re.compile(r"/[\w./-]*")  # what the script's list of words can hold
 _DIRS = tuple(dict.fromkeys(family.data_dir for family in FAMILIES.values()))
 _UNITS = tuple(dict.fromkeys(family.redis_unit for family in FAMILIES.values()))
 
 
-async def read(desired: Desired, links: Mapping[str, HostLink], settings: Settings) -> Mapping[str, Fact[SurveyFacts]]:
-    """Ask all hosts at the same time; never raises."""
-    hosts = [host for host in desired.hosts if host.name in links]
-    found = await asyncio.gather(*(_one(desired, host, links[host.name], settings) for host in hosts))
-    return {host.name: fact for host, fact in zip(hosts, found, strict=True)}
-
-
-async def _one(desired: Desired, host: DesiredHost, link: HostLink, settings: Settings) -> Fact[SurveyFacts]:
-    directory, sentinels = await _redis(desired, host, link, settings)
+async def read(desired: Desired, host: DesiredHost, link: HostLink, settings: Settings) -> Fact[SurveyFacts]:
+    """Ask one host; never raises."""
+    directory, sentinels, clients = await _redis(desired, host, link, settings)
     words = (directory or " ".join(_DIRS), " ".join(_UNITS), *_servers_of_others(desired, host))
     before = time.time()
     try:
@@ -42,7 +37,9 @@ async def _one(desired: Desired, host: DesiredHost, link: HostLink, settings: Se
     except OperatorError as error:
         return Unknown(str(error))
     facts = parse(result.text, before, time.time(), sentinels)
-    return Unknown(f"{host.name} did not answer as it was asked") if facts is None else Known(facts)
+    if facts is None:
+        return Unknown(f"{host.name} did not answer as it was asked")
+    return Known(replace(facts, clients=clients))
 
 
 def _servers_of_others(desired: Desired, host: DesiredHost) -> list[str]:
@@ -57,20 +54,28 @@ def _servers_of_others(desired: Desired, host: DesiredHost) -> list[str]:
 
 async def _redis(
     desired: Desired, host: DesiredHost, link: HostLink, settings: Settings
-) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Return where a redis keeps its data, and the sentinels that are connected to it if it is a master."""
+) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
+    """Return where a redis keeps its data, the sentinels that are connected to a master, and who else to any."""
+    nobody: frozenset[tuple[str, str]] = frozenset()
     if not host.redis:
-        return "", frozenset()
-    answers = await ask(link, desired.redis_port, desired.password, [("CONFIG", "GET", "dir"), ("ROLE",)], settings)
+        return "", nobody, frozenset()
+    commands = [("CONFIG", "GET", "dir"), ("ROLE",), ("CLIENT", "LIST")]
+    answers = await ask(link, desired.redis_port, desired.password, commands, settings)
     if not isinstance(answers, Answers):
-        return "", frozenset()
-    config, role = answers.values
+        return "", nobody, frozenset()
+    config, role, clients = answers.values
     directory = table(config).get("dir", "")
     directory = directory if _DIRECTORY.fullmatch(directory) else ""
-    if not isinstance(role, list) or text(role[0]) != "master":
-        return directory, frozenset()
-    answers = await ask(link, desired.redis_port, desired.password, [("CLIENT", "LIST")], settings)
-    return directory, sentinels_of(answers.values[0]) if isinstance(answers, Answers) else frozenset()
+    is_master = isinstance(role, list) and text(role[0]) == "master"
+    return directory, sentinels_of(clients) if is_master else nobody, clients_of(clients)
+
+
+def clients_of(clients: Any) -> frozenset[str]:
+    """Return the addresses in CLIENT LIST's answer but for those of sentinels and of whoever asks for it."""
+    lines = [line for line in text(clients).splitlines() if not _OF_SENTINEL.search(line)]
+    found = [match for line in lines if (match := _CLIENT.search(line))]
+    own = {match[1] for match in found if match[2].lower().startswith("client")}
+    return frozenset(match[1].strip("[]") for match in found if match[1] not in own)
 
 
 def sentinels_of(clients: Any) -> frozenset[tuple[str, str]]:

@@ -16,12 +16,24 @@ reach() { # address port: bash has sockets, and is on every EL
     printf 'unreached %s %s %s\n' "$1" "$2" "$said"
 }
 
+units_of_redis() { # those that a redis runs in, whatever their names; a sentinel may be a redis-server too
+    for process in /proc/[0-9]*; do
+        { read -r name <"$process/comm"; } 2>/dev/null || continue
+        case $name in
+        *redis-ser* | *valkey-ser*)
+            grep -qa sentinel "$process/cmdline" ||
+                sed -n 's,^\(.*:name=systemd\|0:\):.*/\([^/]*\.service\)$,\2,p' "$process/cgroup"
+            ;;
+        esac
+    done 2>/dev/null
+}
+
 stamp begins
 for dir in $1; do
     [ ! -d "$dir" ] || df -Pk "$dir" 2>/dev/null | sed -n '2s/^/disk /p'
 done
-# shellcheck disable=SC2086 # a list
-systemctl show -p Restart $2 2>/dev/null | sed -n 's/^Restart=/restart /p'
+# shellcheck disable=SC2046,SC2086 # lists
+systemctl show -p Restart $2 $(units_of_redis) 2>/dev/null | sed -n 's/^Restart=/restart /p'
 ss -ltn 2>/dev/null | while read -r _ _ _ local _; do
     case ${local##*:} in
     *[!0-9]* | '') ;;

@@ -10,11 +10,10 @@ from redis_sentinel_operator.judge.spare import why_not_spared
 from redis_sentinel_operator.model.operation import Operation
 from redis_sentinel_operator.model.verdict import Confirmed
 from redis_sentinel_operator.operations import choose, switchover
-from redis_sentinel_operator.operations.move import Scene, Wish
-from redis_sentinel_operator.times import second, seconds
+from redis_sentinel_operator.operations.move import Scene, Wish, failed_lately
+from redis_sentinel_operator.times import second
 
 _ASK = "ask again when phase is Healthy"  # what a person who asked is told
-_AGAIN = 600.0  # seconds after a switchover that failed: each attempt makes writers wait
 
 
 def due(scene: Scene, acts: Sequence[Mapping[str, Any]]) -> Operation | str | None:
@@ -28,19 +27,10 @@ def due(scene: Scene, acts: Sequence[Mapping[str, Any]]) -> Operation | str | No
     host = scene.desired.host(master.host) if isinstance(master, Confirmed) else None
     if host is None or not host.aside or scene.verdict.transition:
         return None
-    reason = why_not_spared(host.name, scene.desired, scene.facts, scene.verdict) or _failed_lately(scene, acts)
+    reason = why_not_spared(host.name, scene.desired, scene.facts, scene.verdict)
+    reason = reason or failed_lately(scene, acts, switchover.NAME, "the switchover away from it")
     begun = reason or switchover.begin(scene, Wish(switchover.NAME, choose.BEST, second(scene.now)))
     if isinstance(begun, Operation):
         return begun
     said = begun.rstrip(". ").replace(_ASK, "it begins by itself then")
     return f"{field_of(host)} names {host.name}, which is the master and is not stopped: {said}"
-
-
-def _failed_lately(scene: Scene, acts: Sequence[Mapping[str, Any]]) -> str:
-    last = next((act for act in reversed(acts) if act.get("verb") == switchover.NAME), None)
-    if last is None or last.get("result") != "Failed" or scene.now.timestamp() - seconds(str(last["at"])) > _AGAIN:
-        return ""
-    return (
-        f"the switchover away from it has failed ({str(last.get('message', '')).rstrip('. ')}). It is tried again "
-        f"{_AGAIN / 60:.0f} minutes after that, or when you ask for it (act: switchover -)"
-    )

@@ -11,15 +11,22 @@ from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.priorities import DIRECTIVE, newer_than_others
 
 BEST = "-"
+UPGRADE = "upgrade"  # the procedure whose switchover leads to a newer server
 
 
-def successor(scene: Scene, master: Confirmed, arg: str) -> Host | str:
+def compared(scene: Scene, procedure: str, old: str) -> tuple[Host, ...]:
+    """Return the hosts that must not be older than a new master: an upgrade reaches the old one right after."""
+    return tuple(host for host in scene.hosts if procedure != UPGRADE or host.want.address != old)
+
+
+def successor(scene: Scene, master: Confirmed, arg: str, procedure: str) -> Host | str:
     """Return the replica that is wanted, or the best one for `-`; a sentence where there is none."""
+    peers = compared(scene, procedure, master.address)
     here = [host for host in scene.hosts if host.want.redis and host.want.state == "Member"]
     replicas = [host for host in here if host.name != master.host]
     if arg == BEST:
-        fit = [host for host in replicas if unfit(host, scene.hosts) is None]
-        reasons = "; ".join(reason for host in replicas if (reason := unfit(host, scene.hosts)) is not None)
+        fit = [host for host in replicas if unfit(host, peers) is None]
+        reasons = "; ".join(reason for host in replicas if (reason := unfit(host, peers)) is not None)
         return min(fit, key=_rank) if fit else f"no replica can become master: {reasons or 'there is none'}"
     names = ", ".join(host.name for host in replicas)
     if arg == master.host:
@@ -27,11 +34,14 @@ def successor(scene: Scene, master: Confirmed, arg: str) -> Host | str:
     found = next((host for host in replicas if host.name == arg), None)
     if found is None:
         return f"{arg} is no host of spec.hosts that runs redis: name a replica ({names}), or - for the best one"
-    return unfit(found, scene.hosts) or found
+    return unfit(found, peers) or found
 
 
 def unfit(host: Host, hosts: Sequence[Host]) -> str | None:
-    """Return a sentence why a replica may not become master, with what would make it fit; None when it may."""
+    """Return a sentence why a replica may not become master, with what would make it fit; None when it may.
+
+    A host that leaves need not be able to follow it.
+    """
     redis = host.redis
     if host.want.aside:
         return f"{field_of(host.want)} names {host.name}: take it out of there first"
@@ -41,7 +51,7 @@ def unfit(host: Host, hosts: Sequence[Host]) -> str | None:
         return f"{host.name} has replica-priority 0, so that no sentinel promotes it: give it another one there first"
     if not (redis.saved_ok and redis.aof_written_ok):
         return f"{host.name} cannot write its data to disk: make room there first"
-    newer = newer_than_others(hosts, host.name)
+    newer = newer_than_others((each for each in hosts if each.want.state != "Leaving"), host.name)
     if newer is not None:
         return f"{newer}, which could not follow it: bring them to the same version first"
     return None

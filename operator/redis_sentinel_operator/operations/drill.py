@@ -73,7 +73,7 @@ def _cannot(scene: Scene, master: Confirmed, old: Host) -> str | None:
     aside = scene.desired.hosts_aside
     if aside:
         return f"a drill needs all hosts, and left out on purpose are {listed(aside)}: take them out of there first"
-    new = choose.successor(scene, master, choose.BEST)
+    new = choose.successor(scene, master, choose.BEST, NAME)
     if isinstance(new, str):
         return new
     redis = [host for host in scene.hosts if host.want.redis]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.event import Failover
@@ -82,6 +84,7 @@ class Move:
     then: Move | None = None
 
 
+_AGAIN = 600.0  # seconds after one that failed: each attempt makes writers wait, or restarts servers
 ENDED = "ended"
 RESTORE = "restore"
 
@@ -95,6 +98,7 @@ _TITLES = {
     "switchover": "switchover from {old} to {new}",
     "drill": "drill of {old}",
     "restart": "restart of what waits for one",
+    "upgrade": "upgrade to newer packages",
     "recover": "recovery of the master {old}",
 }
 
@@ -113,3 +117,25 @@ def given_up(scene: Scene, record: Operation, why: str) -> Move:
 def giving_up(record: Operation, why: str, now: datetime) -> Operation:
     """Return the record on its way back: what was changed for a while is put back, then it has failed."""
     return replace(record, step=RESTORE, since=precise(now), result="Failed", message=why)
+
+
+def failed_lately(
+    scene: Scene, acts: Sequence[Mapping[str, Any]], verb: str, what: str, args: frozenset[str] | None = None
+) -> str:
+    """Return a sentence where an attempt that a state asked for has failed a short while ago, else "".
+
+    Args:
+        scene: what is known.
+        acts: status.acts, where it stands.
+        verb: of which procedure.
+        what: what failed then, as the sentence names it.
+        args: with which arguments it was the same attempt, None for any.
+    """
+    same = [act for act in acts if act.get("verb") == verb and (args is None or act.get("arg") in args)]
+    last = same[-1] if same else None
+    if last is None or last.get("result") != "Failed" or scene.now.timestamp() - seconds(str(last["at"])) > _AGAIN:
+        return ""
+    return (
+        f"{what} has failed ({str(last.get('message', '')).rstrip('. ')}). It is tried again "
+        f"{_AGAIN / 60:.0f} minutes after that, or when you ask for it (act: {verb} -)"
+    )

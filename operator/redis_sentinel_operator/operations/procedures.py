@@ -8,7 +8,7 @@ from datetime import datetime
 
 from redis_sentinel_operator.model.operation import AskFailover, Operation, Promote, StartStopped, StopMaster
 from redis_sentinel_operator.model.step import Step
-from redis_sentinel_operator.operations import drill, recover, restart, rotation, switchover
+from redis_sentinel_operator.operations import drill, recover, reset_stale, restart, rotation, switchover, upgrade
 from redis_sentinel_operator.operations.leftovers import put_back
 from redis_sentinel_operator.operations.move import ENDED, RESTORE, Move, Scene, Wish, given_up, giving_up, title
 
@@ -69,6 +69,17 @@ PROCEDURES: Mapping[str, Procedure] = {
         noted=frozenset({"prefer", "ask"}),
         undone=frozenset({"replicas", "prefer", "fence", "ask", "last"}),
     ),
+    upgrade.NAME: Procedure(
+        upgrade.begin,
+        upgrade.announce,
+        upgrade.move,
+        upgrade.give_up,
+        upgrade.DEADLINES,
+        upgrade.COMMANDS,
+        forward=switchover.FORWARD,
+        noted=frozenset({"prefer", "ask"}),
+        undone=frozenset({"fetch", "replicas", "prefer", "fence", "ask", "last"}),
+    ),
     recover.NAME: Procedure(
         recover.begin,
         recover.announce,
@@ -80,6 +91,17 @@ PROCEDURES: Mapping[str, Procedure] = {
         noted=frozenset(),
         undone=frozenset({"start", "promote"}),
     ),
+    reset_stale.NAME: Procedure(
+        reset_stale.begin,
+        reset_stale.announce,
+        reset_stale.move,
+        given_up,
+        reset_stale.DEADLINES,
+        reset_stale.COMMANDS,
+        forward=reset_stale.FORWARD,
+        noted=frozenset(),
+        undone=frozenset({"stop", "write", "start", "monitor"}),
+    ),
     rotation.NAME: Procedure(
         None,
         title,
@@ -87,7 +109,7 @@ PROCEDURES: Mapping[str, Procedure] = {
         given_up,
         rotation.DEADLINES,
         rotation.COMMANDS,
-        forward=frozenset(),
+        forward=rotation.FORWARD,
         noted=frozenset(),
         undone=frozenset(),
     ),

@@ -1,4 +1,4 @@
-"""Rotation: the running servers get the password that the Secret has now, without ending any connection.
+"""Rotation: the running servers get the declared password, or lose theirs, without ending any connection.
 
 admit   (all from Redis 6 on) the default user is let in with the new password too, so that both are good
 follow  every redis is told to use the new one towards its master, in force and in its file; sentinels too where both
@@ -7,12 +7,16 @@ switch  requirepass on all redis and, where only one can be good, auth-pass on a
 files   requirepass in the files
 
 Servers without a password take masterauth with requirepass, and the sentinels have theirs before: towards a server
-without a password it does no harm.
+without a password it does no harm. Servers that are to have none lose both in one window, their sentinels and files
+have theirs until then: there is only `switch` and `files`.
 
 The record only tells: what is to be done is taken from what the servers have, so that whoever finds it in the middle
 goes on. What a redis was started with, or has been given since, always stands in a file of its host: requirepass is
 there until `files`, masterauth before `switch`. A host that is away is given it as any drift is mended, once it is
 back: by then the master has it.
+
+Once begun it is gone to its end, also where management is left or the resource deleted: a replica that has the new
+masterauth and a master that has the old requirepass would not find together again, and nobody would mend it.
 """
 
 from __future__ import annotations
@@ -24,16 +28,18 @@ from dataclasses import replace
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.conf.version import at_least
+from redis_sentinel_operator.judge.clients import strangers
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.judge.master import views
 from redis_sentinel_operator.judge.risks import foreign_sentinels
 from redis_sentinel_operator.model.operation import AdmitPassword, GivePassword, Operation
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import ConfigSet, EditConf, Impact, Need, SentinelSet, Step
+from redis_sentinel_operator.model.step import ConfigSet, EditConf, Impact, Need, Step
 from redis_sentinel_operator.model.verdict import Confirmed
 from redis_sentinel_operator.operations.move import ENDED, Move, Scene, giving_up
-from redis_sentinel_operator.plan.auth_pass import lacks_auth_pass
+from redis_sentinel_operator.plan.auth_pass import lacks_auth_pass, set_auth_pass
 from redis_sentinel_operator.plan.host import Host
+from redis_sentinel_operator.plan.no_password import has_password, in_files, shut_in, take
 from redis_sentinel_operator.plan.part import CONFIRMED, Stage
 from redis_sentinel_operator.plan.users import acl_file
 from redis_sentinel_operator.times import precise
@@ -47,31 +53,47 @@ COMMANDS: Mapping[str, str] = {
 }
 # Seconds from the beginning in which it ends, or is given up and begun anew when the sentinels are calm.
 DEADLINES: Mapping[str, float] = dict.fromkeys(COMMANDS, 120.0)
+FORWARD = frozenset(COMMANDS)  # half of it is worse than all of it, and than none
 _BOTH = "6.0"  # from this version on a user may have several passwords
 _WHY = "the Secret has a new password"
+_NONE = "the resource names no password any more"
 
 
 def due(scene: Scene) -> Operation | str | None:
     """Return the record of a rotation that begins now, the sentence why it waits, None where none is needed."""
-    if scene.secret is None or scene.secret == scene.desired.password:
+    if scene.secret == scene.desired.password:
         return None
-    reason = _not_now(scene) or foreign_sentinels(scene.desired, scene.facts.hosts)
+    takes = scene.secret is None
+    reason = _not_now(scene)
+    reason = reason or (shut_in(_running(scene)) if takes else foreign_sentinels(scene.desired, scene.facts.hosts))
+    if reason and takes:
+        return f"{_NONE}, and the servers lose theirs as soon as it is safe: {reason}"
     if reason:
         return f"the Secret has another password than the servers, who are given it as soon as it is safe: {reason}"
-    at = precise(scene.now)
-    return Operation(uuid.uuid4().hex, NAME, next(iter(COMMANDS)), at, at, "", "", "", "", 0, "")
+    at, first = precise(scene.now), "switch" if takes else "admit"
+    return Operation(uuid.uuid4().hex, NAME, first, at, at, "", "", "", "", 0, "", message=_concerned(scene))
 
 
 def move(scene: Scene, record: Operation) -> Move:
-    """Return what is left to be done, each step by what the servers have now; it has ended when nothing is."""
-    reason = "the resource names no password any more" if scene.secret is None else _not_now(scene)
-    if scene.secret is None or reason:
+    """Return what is left to be done, each step by what the servers have now; it has ended when nothing is.
+
+    Given up because of a failover it would be begun anew, but not where management is left: there that is waited for.
+    There none loses its password either, as that may not be what was begun: all get the one that is in force.
+    """
+    if scene.leaving and scene.secret is None:
+        scene = replace(scene, secret=scene.desired.password)
+    reason = _not_now(scene) or (shut_in(_running(scene)) if scene.secret is None else "")
+    if reason and scene.leaving:
+        return Move(record, (), f"the {NAME} of the password goes on as soon as it is safe: {reason}")
+    if reason:
         return Move(giving_up(record, reason, scene.now), (), f"the {NAME} of the password is given up: {reason}")
-    todo = {step: steps for step, steps in _todo(scene, scene.secret).items() if steps}
+    steps_of = _taking(scene) if scene.secret is None else _todo(scene, scene.secret)
+    todo = {step: steps for step, steps in steps_of.items() if steps}
     found: Move | None = None
     for step, steps in reversed(todo.items()):
         found = Move(replace(record, step=step), steps, f"{NAME} of the password: {steps[0].what}", found)
-    said = f"the servers have the Secret's new password{_without(scene)}"
+    given = "one and the same password" if scene.leaving else "the Secret's new password"
+    said = f"the servers have {'no password any more' if scene.secret is None else given}{_without(scene)}"
     return found or Move(replace(record, step=ENDED, result="Done", message=said), (), said)
 
 
@@ -95,12 +117,43 @@ def _not_now(scene: Scene) -> str:
 
 def _without(scene: Scene) -> str:
     away = [*scene.unread, *(host.name for host in scene.hosts if host.want.redis and host.redis is None)]
-    return f"; not given to: {', '.join(name.partition(' ')[0] for name in away)}" if away else ""
+    word = "taken from" if scene.secret is None else "given to"
+    return f"; not {word}: {', '.join(name.partition(' ')[0] for name in away)}" if away else ""
+
+
+def _concerned(scene: Scene) -> str:
+    """Name who is connected from elsewhere, before anything is changed."""
+    found = strangers(scene.desired, scene.facts.hosts)
+    if not found:
+        return ""
+    what = "must not send a password any more" if scene.secret is None else "needs the new password"
+    return f"Connected from elsewhere when last looked: {found}. Who connects anew {what}."
+
+
+def _running(scene: Scene) -> list[Host]:
+    return [host for host in scene.hosts if host.want.redis and host.redis is not None]
+
+
+def _taking(scene: Scene) -> dict[str, tuple[Step, ...]]:
+    """Return the steps that are left where the servers are to have no password, in their order."""
+    running = _running(scene)
+    having = [host for host in running if has_password(host)]
+    bare = replace(scene.desired, password=None)
+    keep = [host for host in scene.hosts if lacks_auth_pass(bare, host)]
+    master = scene.verdict.master
+    on = master.host if isinstance(master, Confirmed) else ""
+    return {
+        "switch": (take(on, having),) if having else (),
+        "files": (
+            *(set_auth_pass(bare, host, _NONE, Stage.SENTINELS, CONFIRMED) for host in keep),
+            *(step for host in running for step in in_files(host).steps),
+        ),
+    }
 
 
 def _todo(scene: Scene, new: Secret) -> dict[str, tuple[Step, ...]]:
     """Return the steps that are left, in their order; that one is done may only show once all are."""
-    running = [host for host in scene.hosts if host.want.redis and host.redis is not None]
+    running = _running(scene)
     apart = [host for host in running if _live(host, "requirepass") != new.reveal()]
     wanted = replace(scene.desired, password=new)
     blind = [host for host in scene.hosts if lacks_auth_pass(wanted, host)]
@@ -109,7 +162,8 @@ def _todo(scene: Scene, new: Secret) -> dict[str, tuple[Step, ...]]:
     follow = tuple(step for host in running for step in _follow(scene, host, new))
     return {
         "admit": tuple(_admit(scene, host, new) for host in apart if both and not _bare(host)),
-        "follow": follow + tuple(_auth_pass(scene, host, new) for host in blind if early),
+        "follow": follow
+        + tuple(set_auth_pass(wanted, host, _WHY, Stage.SENTINELS, CONFIRMED) for host in blind if early),
         "switch": _switch(scene, new, apart, [] if early else blind),
         "files": tuple(step for host in running for step in _files(scene, host, new)),
     }
@@ -137,11 +191,6 @@ def _follow(scene: Scene, host: Host, new: Secret) -> Iterator[Step]:
     yield from _edit(host, {"masterauth": new}, _text(host), _with(host, new, "masterauth"))
 
 
-def _auth_pass(scene: Scene, host: Host, new: Secret) -> Step:
-    action = SentinelSet(scene.desired.master_name, {"auth-pass": new}, scene.desired.sentinel_port)
-    return Step(host.name, "set auth-pass on the sentinel", _WHY, action, Stage.SENTINELS, needs=CONFIRMED)
-
-
 def _switch(scene: Scene, new: Secret, apart: list[Host], blind: list[Host]) -> tuple[Step, ...]:
     redis, sentinels = tuple(host.name for host in apart), tuple(host.name for host in blind)
     if not redis and not sentinels:
@@ -158,11 +207,14 @@ def _switch(scene: Scene, new: Secret, apart: list[Host], blind: list[Host]) -> 
 
 
 def _files(scene: Scene, host: Host, new: Secret) -> Iterator[Step]:
-    """By then the earlier step has written masterauth."""
-    yield from _edit(host, {"requirepass": new}, _with(host, new, "masterauth"), _with(host, new, "requirepass"))
+    """By then the earlier step has written masterauth.
+
+    An ACL file comes first: it may have no more than a digest of the old one, which redis.conf tells until then.
+    """
     conf = host.conf()
     if conf is not None:
         yield from acl_file(replace(scene.desired, password=new), host, conf).steps
+    yield from _edit(host, {"requirepass": new}, _with(host, new, "masterauth"), _with(host, new, "requirepass"))
 
 
 def _text(host: Host) -> str:

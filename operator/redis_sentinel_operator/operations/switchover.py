@@ -65,7 +65,7 @@ def begin(scene: Scene, wish: Wish) -> Operation | str:
     pending = (*scene.unread, *((scene.pending,) if scene.pending else ()))
     if pending:
         return f"something is to be done first: {pending[0].rstrip('. ')}; ask again when phase is Healthy"
-    new = choose.successor(scene, master, wish.arg)
+    new = choose.successor(scene, master, wish.arg, wish.verb)
     old = scene.host(master.address)
     if isinstance(new, str):
         return new
@@ -141,7 +141,7 @@ def _before_the_question(scene: Scene, record: Operation) -> Move:
         return _back(scene, record, reason)
     if old is None or new is None or old.redis is None:
         return _back(scene, record, scene.unread[0] if scene.unread else f"{scene.name(record.old)} was not read")
-    unfit = choose.unfit(new, scene.hosts)
+    unfit = choose.unfit(new, choose.compared(scene, record.type, record.old))
     if unfit:
         return _back(scene, record, unfit)
     if record.step == "prefer":
@@ -250,6 +250,8 @@ def _back_if(why: str | None, scene: Scene, record: Operation) -> Move | None:
 
 
 def _why(record: Operation) -> str:
+    if record.type == choose.UPGRADE:
+        return "package.version asks for a newer one, and the master's host is the last"
     or_else = ", or the spec sets the master aside" if record.type == NAME else ""
     return f"a {record.type} was asked for by the act annotation{or_else}"
 

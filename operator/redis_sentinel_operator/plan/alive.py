@@ -17,6 +17,7 @@ from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.join import too_old
 from redis_sentinel_operator.plan.machine import machine
 from redis_sentinel_operator.plan.masters import named_masters
+from redis_sentinel_operator.plan.no_password import no_password
 from redis_sentinel_operator.plan.package import installed, lock, package
 from redis_sentinel_operator.plan.part import CONFIRMED, Part, together, wait
 from redis_sentinel_operator.plan.redis_conf import redis_conf
@@ -26,6 +27,7 @@ from redis_sentinel_operator.plan.seen import proof, seen
 from redis_sentinel_operator.plan.sentinel_conf import sentinel
 from redis_sentinel_operator.plan.sentinel_settings import sentinel_settings
 from redis_sentinel_operator.plan.units import enable
+from redis_sentinel_operator.plan.upgrade import upgrades
 
 
 def alive(
@@ -69,7 +71,8 @@ def alive(
     whole += auth_pass(desired, facts, hosts, verdict) + set_aside(desired, facts, every, verdict, fenced)
     if not whole.waiting and not isinstance(verdict.master, Confirmed):
         return whole + wait(verdict.master.message)
-    return whole + restart(desired, facts, hosts, verdict, whole)
+    whole += restart(desired, facts, hosts, verdict, whole)
+    return whole if desired.management == "Full" else whole + upgrades(desired, facts, hosts, verdict)
 
 
 def _one(
@@ -83,6 +86,8 @@ def _one(
     confirmed = isinstance(master, Confirmed)
     joining = rejoin(desired, host, master, named) if host.want.redis else Rejoining()
     redis = redis_conf(desired, host, joining.role, may_set=confirmed, needs=CONFIRMED) if host.want.redis else Part()
+    if desired.password is None and host.want.redis and confirmed:
+        redis = no_password(host, redis)
     monitor = Monitor(master.address, master.port, desired.sentinel.quorum) if isinstance(master, Confirmed) else None
     part = (
         seen(host)

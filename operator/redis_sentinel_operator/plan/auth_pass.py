@@ -1,7 +1,8 @@
 """The password that sentinels use towards redis: by the line in sentinel.conf, as no sentinel shows it.
 
 A running sentinel writes the line itself, whenever anything changes. With a wrong one it goes on for as long as its
-connections last, and then calls the master down that serves everybody else.
+connections last, and then calls the master down that serves everybody else. Towards a server without one it does no
+harm.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from redis_sentinel_operator.conf.table import version_of
 from redis_sentinel_operator.judge.gate import why_not
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import ConfigDrift, Need, SentinelSet, Step, StopUnit
 from redis_sentinel_operator.model.verdict import Verdict
 from redis_sentinel_operator.plan.host import Host
@@ -31,22 +33,28 @@ def auth_pass(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verd
     drift = Part(drift=tuple((host.name, _drift(desired, host)) for host in wrong))
     if any(why_not(Need.SERVING, host.name, desired, facts, verdict) for host in wrong):
         return drift
-    stuck = [host for host in wrong if _is_stuck(host)]
+    stuck = [host for host in wrong if desired.password is not None and _is_stuck(host)]
     stops = _stop(desired, hosts, stuck[0]) if stuck else Part()
     return drift + together(_set(desired, host) for host in wrong if host not in stuck) + stops
 
 
 def lacks_auth_pass(desired: Desired, host: Host) -> bool:
-    """Whether the sentinel that runs on a host has another password than the declared one, by its file."""
+    """Whether the sentinel that runs on a host has another password than the declared one, by its file.
+
+    One that logs in as a user of its own keeps what it has where none is declared.
+    """
     running, conf = host.sentinel, host.sentinel_conf
-    if desired.password is None or not host.want.sentinel or conf is None or running is None or running.view is None:
+    if not host.want.sentinel or conf is None or running is None or running.view is None:
+        return False
+    if desired.password is None and conf.setting(desired.master_name, "auth-user") is not None:
         return False
     return conf.auth_pass(desired.master_name) != desired.password
 
 
 def _drift(desired: Desired, host: Host) -> ConfigDrift:
     have = host.sentinel_conf and host.sentinel_conf.auth_pass(desired.master_name)
-    return ConfigDrift("sentinel auth-pass", "(the Secret's)", "(another)" if have else "(none)")
+    want = "(none)" if desired.password is None else "(the Secret's)"
+    return ConfigDrift("sentinel auth-pass", want, "(another)" if have else "(none)")
 
 
 def _is_stuck(host: Host) -> bool:
@@ -59,11 +67,15 @@ def _is_stuck(host: Host) -> bool:
 
 
 def _set(desired: Desired, host: Host) -> Part:
-    password = desired.password
-    assert password is not None  # noqa: S101 - else nothing is wrong
+    return Part(steps=(set_auth_pass(desired, host, _WHY, Stage.FILES, SERVING),))
+
+
+def set_auth_pass(desired: Desired, host: Host, why: str, stage: Stage, needs: frozenset[Need]) -> Step:
+    """Return the step that gives a running sentinel the password, or takes it where there is none."""
+    password = desired.password or Secret("")
     action = SentinelSet(desired.master_name, {"auth-pass": password}, desired.sentinel_port)
-    step = Step(host.name, "set auth-pass on the sentinel", _WHY, action, Stage.FILES, needs=SERVING)
-    return Part(steps=(step,))
+    what = f"{'set auth-pass on' if desired.password else 'take auth-pass from'} the sentinel"
+    return Step(host.name, what, why, action, stage, needs=needs)
 
 
 def _stop(desired: Desired, hosts: Sequence[Host], host: Host) -> Part:

@@ -11,7 +11,8 @@ from redis_sentinel_operator.judge.messages import PREFLIGHT, say
 from redis_sentinel_operator.judge.telling import told
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts
-from redis_sentinel_operator.model.step import InstallPackage, Plan, Refusal
+from redis_sentinel_operator.model.package import InstallPackage
+from redis_sentinel_operator.model.step import Plan, Refusal
 from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.plan.claim import ours
 from redis_sentinel_operator.plan.host import readable

@@ -129,8 +129,7 @@ class Host:
     @property
     def version(self) -> str:
         """The version whose features may be planned: never above the EL's own, which it is while none is known."""
-        known = self.redis.version if self.redis is not None else self.server_version
-        return self.family.features(known, self.want.package.module or "")
+        return self.family.features(self.server_version, self.want.package.module or "")
 
     @property
     def sentinel(self) -> SentinelFacts | None:

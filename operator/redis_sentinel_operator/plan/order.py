@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from redis_sentinel_operator.judge.leaving import cleared
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts
-from redis_sentinel_operator.model.step import InstallPackage, Plan, SentinelReset
+from redis_sentinel_operator.model.package import InstallPackage
+from redis_sentinel_operator.model.step import Plan, SentinelReset
 from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
 from redis_sentinel_operator.plan.alive import alive
 from redis_sentinel_operator.plan.bootstrap import bootstrap
@@ -16,10 +17,12 @@ from redis_sentinel_operator.plan.claim import claims, ours
 from redis_sentinel_operator.plan.coldstart import cold_start
 from redis_sentinel_operator.plan.host import Host, readable
 from redis_sentinel_operator.plan.join import joined, ready_to_join, still_joining, with_held_quorum
+from redis_sentinel_operator.plan.least_replicas import with_least_replicas
 from redis_sentinel_operator.plan.leave import has_left, leave, unforgotten
 from redis_sentinel_operator.plan.part import Part, wait
 from redis_sentinel_operator.plan.priorities import prioritised
 from redis_sentinel_operator.plan.refuse import refuse
+from redis_sentinel_operator.plan.replaced import taken_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def plan(desired: Desired, facts: ClusterFacts, verdict: Verdict, context: PlanC
     readables, sentences = readable(desired, facts)
     aside = {host.name for host in desired.hosts_aside}
     unread = tuple(sentence for sentence in sentences if sentence.partition(" ")[0] not in aside)
+    desired = with_least_replicas(desired, readables, context.bootstrap)
     hosts = prioritised(desired, readables, verdict.master)
     staying = tuple(host for host in hosts if host.want.state != "Leaving")
     refusal = refuse(desired, facts, staying, verdict, context.owner, adopt=context.adopt_claim)
@@ -79,13 +83,15 @@ def _alive(
 ) -> Part:
     """Mend each host that carries our claim; the others are claimed first."""
     ready = ready_to_join(desired, facts, hosts, verdict, context.owner) & context.recorded
-    unclaimed = [host for host in hosts if not ours(host, context.owner) and _may_be_claimed(host, ready)]
+    new = [host for host in hosts if not ours(host, context.owner) and _may_be_claimed(host, ready)]
+    occupied = {host.name: reason for host in new if (reason := taken_place(desired, host, facts, verdict))}
+    unclaimed = [host for host in new if host.name not in occupied]
     missing = claims(unclaimed, _claim(desired, context.bootstrap, context.owner), adopt=context.adopt_claim)
     mine = [host for host in hosts if ours(host, context.owner) or desired.management != "Full"]
     rest = alive(with_held_quorum(desired, facts), facts, mine, verdict, context.members, fenced=context.fenced)
     if not verdict.transition and not verdict.restores:
         rest += leave(desired, facts, hosts, verdict, context.owner)
-    return missing + rest
+    return Part(waiting=tuple(occupied.values())) + missing + rest
 
 
 def _may_be_claimed(host: Host, ready: frozenset[str]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from redis_sentinel_operator.conf import yum_conf
 from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.model.package import InstallPackage, LockPackage
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import InstallPackage, LockPackage, Step
+from redis_sentinel_operator.model.step import Step
 from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait
 

@@ -1,4 +1,4 @@
-"""The password that is in force in a cluster of ours, while the Secret has another one already."""
+"""The password that is in force in a cluster of ours, while another one, or none, is declared already."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
 from redis_sentinel_operator.plan.claim import ours
-from redis_sentinel_operator.plan.host import Host, readable
+from redis_sentinel_operator.plan.host import readable
 
 
 def in_force(desired: Desired, facts: ClusterFacts, verdict: Verdict, owner: str) -> Desired:
@@ -19,19 +19,12 @@ def in_force(desired: Desired, facts: ClusterFacts, verdict: Verdict, owner: str
     Only hosts of ours count: a cluster that is being adopted with another password in the Secret is nobody's to change
     yet.
     """
-    if desired.password is None:
-        return desired
     hosts, _ = readable(desired, facts)
     mine = [host for host in hosts if host.want.redis and ours(host, owner)]
     if isinstance(verdict.master, Confirmed):
         mine = [host for host in mine if host.name == verdict.master.host]
-    found = {password for host in mine if (password := _of(host)) is not None}
+    found = {password for host in mine if (password := host.redis.password if host.redis else None) is not None}
     if len(found) != 1:
         return desired
     password = found.pop()
     return replace(desired, password=Secret(password) if password else None)
-
-
-def _of(host: Host) -> str | None:
-    """Return the password that a redis has, "" where it has none, None where that is not known."""
-    return host.redis.config.get("requirepass") if host.redis else None

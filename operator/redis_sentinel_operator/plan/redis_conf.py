@@ -42,7 +42,8 @@ def redis_conf(
     now = [each for each in owned if not kept_out_of_file(host, each, may_set=may_set)]
     part = _edit(host, conf, now, role, needs if role else CLAIMED) + Part(drift=_drift(host, owned))
     part = _set(desired, host, owned, needs) + part if may_set else part
-    return _remember(desired, host, conf, owned) + part + acl_file(desired, host, conf) + _said(desired, host, owned)
+    part = acl_file(desired, host, conf) + part  # redis.conf tells the old password until that is nowhere needed
+    return _remember(desired, host, conf, owned) + part + _said(desired, host, owned)
 
 
 def _remember(desired: Desired, host: Host, conf: RedisConf, owned: tuple[Setting, ...]) -> Part:

@@ -29,7 +29,7 @@ def refuse(
         (None if adopt else _claimed(hosts, owner))
         or _foreign(verdict)
         or _foreign_on_new(desired, facts, verdict, owner)
-        or _version(desired, facts)
+        or _version(desired, facts, verdict)
         or refuse_config(desired, looked_after)
         or _preflight(desired, facts, verdict)
         or _password(desired, looked_after, verdict)
@@ -52,9 +52,11 @@ def _foreign_on_new(desired: Desired, facts: ClusterFacts, verdict: Verdict, own
     return Refusal(PREFLIGHT, "ForeignDataOnNewHost", message) if message else None
 
 
-def _version(desired: Desired, facts: ClusterFacts) -> Refusal | None:
+def _version(desired: Desired, facts: ClusterFacts, verdict: Verdict) -> Refusal | None:
+    """An older package is no reason in a cluster that lives: there it is upgraded, host by host."""
     aside = {host.name for host in desired.hosts_aside}
-    found = {name: said for name, said in other_versions(desired, facts).items() if name not in aside}
+    others = other_versions(desired, facts, but_behind=verdict.situation is Situation.ALIVE)
+    found = {name: said for name, said in others.items() if name not in aside}
     if not found:
         return None
     return Refusal(PREFLIGHT, "OtherVersion", say("OtherVersion", detail=told(desired, found)))
@@ -88,7 +90,7 @@ def _password(desired: Desired, hosts: Sequence[Host], verdict: Verdict) -> Refu
 def _another(host: Host, wanted: str, situation: Situation) -> bool:
     """Whether a host shows that the cluster has another password."""
     if host.redis is not None:  # it let us in
-        return host.redis.config.get("requirepass", wanted) != wanted
+        return host.redis.password not in (None, wanted)
     in_file = _file_password(host)
     if host.redis_stopped:  # its file counts only where all are stopped; one without a password may be a fresh one
         return situation is Situation.STOPPED and in_file not in ("", wanted)

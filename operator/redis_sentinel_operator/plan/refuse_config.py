@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis_sentinel_operator.conf.directives import canonical
-from redis_sentinel_operator.conf.table import Owner, directive
+from redis_sentinel_operator.conf.table import Directive, Owner, directive
 from redis_sentinel_operator.conf.values import same, size
 from redis_sentinel_operator.judge.messages import CONFIG, say
 from redis_sentinel_operator.model.desired import Desired
@@ -28,12 +28,41 @@ def refuse_config(desired: Desired, hosts: Sequence[Host]) -> Refusal | None:
 
 
 def _of(desired: Desired, host: Host) -> Refusal | None:
-    version = host.server_version or host.version
-    for name in desired.redis_config:
+    for name, want in desired.redis_config.items():
         row = directive(name)
-        if row is not None and not row.known_to(version):
-            return _refusal("DirectiveNotInVersion", directive=name, host=host.name, version=version)
+        found = None if row is None else _not_in_version(host, row) or _not_understood(host, row, want)
+        if found is not None:
+            return found
     return _with_data(desired, host) or (None if desired.allow_eviction else _eviction(desired, host))
+
+
+def _not_in_version(host: Host, row: Directive) -> Refusal | None:
+    """Return what is wrong where the server that runs has no such directive, or only it has and not the EL's own."""
+    runs = host.server_version or host.version
+    if not row.known_to(runs):
+        return _refusal("DirectiveNotInVersion", directive=row.name, host=host.name, version=runs)
+    if row.known_to(host.version):
+        return None
+    declared, with_it = host.want.package.module or "", host.family.stream_with(row.known_to)
+    return _refusal(
+        "DirectiveAboveOwnVersion",
+        directive=row.name,
+        host=host.name,
+        version=runs,
+        own=host.version,
+        family=host.family.name,
+        stream=f" in {declared}" if declared else "",
+        mend=f", or declare the module stream that has it, {with_it}" if with_it else "",
+    )
+
+
+def _not_understood(host: Host, row: Directive, want: str) -> Refusal | None:
+    """Return what is wrong where the value has a word of a later version: redis would not start with it."""
+    if row.understood_by(want, host.version):
+        return None
+    words = ", ".join(sorted(word for word in row.words if row.understood_by(word, host.version)))
+    values = {"directive": row.name, "want": want, "host": host.name, "version": host.version}
+    return _refusal("ValueNotInVersion", words=words, **values)
 
 
 def _with_data(desired: Desired, host: Host) -> Refusal | None:

@@ -28,7 +28,7 @@ def restart(desired: Desired, facts: ClusterFacts, hosts: Sequence[Host], verdic
     for host in hosts:
         pending = [each for name, each in rest.drift if name == host.name and each.key not in _NOT_FOR]
         if host.name != master.host and pending and all(each.pending_restart for each in pending):
-            reason = _not_back(host, master) or why_not(Need.CALM, host.name, desired, facts, verdict)
+            reason = not_back(host, master) or why_not(Need.CALM, host.name, desired, facts, verdict)
             if reason:
                 return wait(f"{host.name} needs a restart and waits: {reason.rstrip('. ')}")
             return _restart(desired, host, pending)
@@ -44,12 +44,15 @@ def waiting(drift: Mapping[str, Sequence[ConfigDrift]]) -> frozenset[str]:
     )
 
 
-def _not_back(host: Host, master: Confirmed) -> str | None:
-    """Why a replica would not come back as one with its data: 3.2 to 7.2 read their role from the file."""
+def not_back(host: Host, master: Confirmed, *, linked: bool = True) -> str | None:
+    """Return why a replica would not come back as one with its data: 3.2 to 7.2 read their role from the file.
+
+    `linked`: it must be in touch with the master.
+    """
     redis, conf = host.redis, host.conf()
     if redis is not None and not (redis.saved_ok and redis.aof_written_ok):
         return "its data cannot be saved to disk, and it would not stop without"
-    if redis is None or conf is None or redis.role != "slave" or redis.link != "up" or redis.syncing:
+    if redis is None or conf is None or redis.role != "slave" or (linked and (redis.link != "up" or redis.syncing)):
         return "it is no replica that is in touch with the master"
     line = conf.get("slaveof")
     if line == f"{master.address} {master.port}":

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from redis_sentinel_operator.conf.directives import sha256
-from redis_sentinel_operator.conf.sentinel_conf import Monitor, SentinelConf, render
+from redis_sentinel_operator.conf.sentinel_conf import SHIPPED, Identity, Monitor, SentinelConf, render
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, Denied, Known, Unknown
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import EditConf, Step, WriteSentinelConf
-from redis_sentinel_operator.plan.host import Host, answering
+from redis_sentinel_operator.plan.host import Host
 from redis_sentinel_operator.plan.part import Part, Stage, only, wait
+from redis_sentinel_operator.plan.replaced import identity
 from redis_sentinel_operator.plan.units import start_sentinel
-
-_SHIPPED = ("mymaster", "127.0.0.1")  # what the package's sentinel.conf monitors
 
 
 def blank(conf: SentinelConf | None) -> bool:
@@ -23,7 +20,7 @@ def blank(conf: SentinelConf | None) -> bool:
         return True
     monitors = [(name, monitor.address) for name, monitor in conf.masters.items()]
     epochs = any(conf.config_epoch(name) for name in conf.masters)
-    return not conf.known and not epochs and all(monitor == _SHIPPED for monitor in monitors)
+    return not conf.known and not epochs and all(monitor == SHIPPED for monitor in monitors)
 
 
 def _may_go(desired: Desired, conf: SentinelConf, master: Monitor | None) -> bool:
@@ -48,10 +45,10 @@ def sentinel(desired: Desired, host: Host, master: Monitor | None, facts: Cluste
         return _with_state(desired, host, conf)
     if master is None:
         return wait(f"{host.name} has no sentinel.conf of its own yet; it gets one when a master is confirmed")
-    remembered = _remembered(desired, host, facts)
-    if remembered:
-        return wait(remembered)
-    return _write(desired, host, master) + start_sentinel(desired, host, "it is stopped")
+    known_as = identity(desired, host, facts)
+    if isinstance(known_as, str):
+        return wait(known_as)
+    return _write(desired, host, master, known_as) + start_sentinel(desired, host, "it is stopped")
 
 
 def _with_state(desired: Desired, host: Host, conf: SentinelConf) -> Part:
@@ -99,7 +96,7 @@ def _right_auth_pass(desired: Desired, host: Host, conf: SentinelConf) -> Part:
     return only(Step(host.name, f"set sentinel auth-pass {name} in {file.path}", why, action, Stage.SENTINEL_CONF))
 
 
-def _write(desired: Desired, host: Host, master: Monitor) -> Part:
+def _write(desired: Desired, host: Host, master: Monitor, known_as: Identity | None) -> Part:
     text = render(
         master_name=desired.master_name,
         master=master,
@@ -107,6 +104,7 @@ def _write(desired: Desired, host: Host, master: Monitor) -> Part:
         port=desired.sentinel_port,
         log_file=host.family.sentinel_log,
         password=desired.password,
+        known_as=known_as,
     )
     path = host.sentinel_path
     have = host.files.get(path)
@@ -116,25 +114,11 @@ def _write(desired: Desired, host: Host, master: Monitor) -> Part:
         path, text, host.family.user, host.family.conf_group, "" if have is None else sha256(have.text)
     )
     what = f"write {path}: monitor {desired.master_name} at {master.address}:{master.port}"
-    return only(Step(host.name, what, "the sentinel has no state yet", action, Stage.SENTINEL_CONF))
-
-
-def _remembered(desired: Desired, host: Host, facts: ClusterFacts) -> str | None:
-    """Say so when other sentinels remember one at this address: a second one would count as one voter more."""
-    for name, ids in _peers(host.want.address, facts):
-        return (
-            f"{host.name} has no sentinel state, but {name} remembers the sentinel {ids[:12]} there; setting up a "
-            "replaced machine is not supported yet. Bring its old sentinel.conf back, or remove the old one with "
-            f"SENTINEL RESET {desired.master_name} on one sentinel after the other."
-        )
-    return None
-
-
-def _peers(address: str, facts: ClusterFacts) -> Iterable[tuple[str, str]]:
-    for name, each in facts.hosts.items():
-        known = answering(each)
-        if known and known.view:
-            yield from ((name, peer.id) for peer in known.view.peers if peer.address == address)
+    why = "the sentinel has no state yet"
+    if known_as is not None:
+        known = f"{known_as.my_id[:8]}, up to epoch {known_as.epoch}"
+        why = f"it takes the place of the one that the others know there as {known}"
+    return only(Step(host.name, what, why, action, Stage.SENTINEL_CONF))
 
 
 def _not_up(desired: Desired, host: Host) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import yaml
 
 from redis_sentinel_operator.api import crd
 from redis_sentinel_operator.api.rules import RULES
+from redis_sentinel_operator.api.status import Status
+from redis_sentinel_operator.api.unsupported import ONLY
 
 COMMITTED = Path(__file__).parents[3] / "crds" / crd.FILE
 
@@ -41,6 +44,44 @@ def test_every_field_is_explained() -> None:
     assert len(fields) > 100
 
 
+_UNSET = re.compile(r"Default: |[Ww]ithout (it|`\w+`|this)|[Uu]nset|is not set")
+_UNITS = r"milliseconds|seconds|bytes|TCP port|[Hh]ow many|priority|epoch|generation"
+
+
+def test_every_field_of_the_spec_says_what_holds_without_it() -> None:
+    """A required one has no such state, and neither has an item of a list."""
+    silent = [
+        f"{path}.{name}"
+        for path, node in ours()
+        if path.startswith("spec")
+        for name, child in node.get("properties", {}).items()
+        if name not in node.get("required", ()) and not _UNSET.search(child["description"])
+    ]
+    assert silent == []
+
+
+def test_every_number_says_its_unit() -> None:
+    numbers = [(path, node["description"]) for path, node in ours() if node.get("type") == "integer"]
+    assert [path for path, told in numbers if not re.search(_UNITS, told)] == []
+    assert len(numbers) > 15
+
+
+def test_every_time_says_that_it_is_one() -> None:
+    times = [(path, node["description"]) for path, node in ours() if node.get("format") == "date-time"]
+    assert [path for path, told in times if not re.match("(When|Since when|The time) ", told)] == []
+    assert len(times) > 10
+
+
+def test_nothing_is_called_unsupported_that_is_not_refused() -> None:
+    told = {path for path, node in ours() if "not supported yet" in node.get("description", "").lower()}
+    assert told == {f"spec.{path}" for path in ONLY}
+
+
+def test_every_column_is_explained() -> None:
+    (version,) = crd.document()["spec"]["versions"]
+    assert [each["name"] for each in version["additionalPrinterColumns"] if len(each["description"]) < 10] == []
+
+
 def test_everything_has_bounds() -> None:
     bound = {
         "string": lambda node: "maxLength" in node or "enum" in node,
@@ -60,9 +101,15 @@ def test_every_number_of_the_spec_has_an_upper_bound() -> None:
     assert [path for path, node in numbers if "maximum" not in node] == []
 
 
-def test_the_schema_is_structural_and_sets_no_default() -> None:
+def test_a_resource_without_a_status_is_none_that_is_finished() -> None:
+    assert crd.schema()["properties"]["status"]["default"] == {"observedGeneration": -1}
+    assert Status.from_document({"observedGeneration": -1}) == Status(), "the operator never writes it"
+
+
+def test_the_schema_is_structural_and_sets_no_default_in_spec() -> None:
     forbidden = {"$ref", "anyOf", "allOf", "oneOf", "default", "title", "const", "nullable", "prefixItems"}
-    assert [(path, sorted(forbidden & node.keys())) for path, node in ours() if forbidden & node.keys()] == []
+    found = [(path, sorted(forbidden & node.keys())) for path, node in ours() if forbidden & node.keys()]
+    assert found == [("status", ["default"])], "GitOps tools compare spec with the file"
 
 
 def test_defaults_are_told() -> None:

@@ -227,3 +227,12 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, object], message: st
 
 def test_a_quorum_below_the_majority_can_be_asked_for() -> None:
     assert desired({"spec.sentinel.quorum": 1, "spec.unsafe.quorumBelowMajority": True}).sentinel.quorum == 1
+
+
+@pytest.mark.parametrize(("annotation", "goes"), [("redis-cluster", True), ("another", False), ("true", False)])
+def test_data_may_go_only_where_the_annotation_names_the_resource(annotation: str, goes: bool) -> None:
+    body = stored(seed())
+    body["metadata"]["annotations"] = {"redis-sentinel-operator.io/delete-data": annotation}
+    assert body["metadata"]["name"] == "redis-cluster"
+    assert resolve(body, None).delete_data is goes
+    assert not resolve(stored(seed()), None).delete_data

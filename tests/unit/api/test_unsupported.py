@@ -41,8 +41,6 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.sentinel.port": 26379,
         "spec.firewall": {"manage": "Auto", "exclusive": False},
         "spec.endpoints": {"enabled": True},
-        "spec.updateStrategy": "Automatic",
-        "spec.recovery": "Manual",
         "spec.deletionPolicy": "Retain",
         "spec.unsafe": {"fewSentinels": False, "sharedFailureDomain": False},
         "spec.hosts[1].replicaPriority": 100,
@@ -57,6 +55,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "spec.hosts[1].sshAddress": "10.0.0.2",
         "spec.hosts[1].failureDomain": "rack-a",
         "spec.hosts[1].replicaPriority": 50,
+        "spec.deletionPolicy": "Uninstall",
         "spec.minReplicasToWrite": 1,
         "spec.minReplicasMaxLagSeconds": 20,
         "spec.hosts[1].package": {"version": "3.2.12-2.el7", "name": "valkey", "lock": False},
@@ -85,10 +84,6 @@ def test_what_is_unset_default_or_supported_passes(changes: dict[str, object]) -
 LATER: list[tuple[str, object, str]] = [
     ("spec.redis.port", 7000, "7000 is not supported yet; set it to 6379, or remove it"),
     ("spec.sentinel.port", 27000, "27000 is not supported yet; set it to 26379, or remove it"),
-    ("spec.updateStrategy", "Supervised", "Supervised is not supported yet; set it to Automatic, or remove it"),
-    ("spec.recovery", "Automatic", "Automatic is not supported yet; set it to Manual, or remove it"),
-    ("spec.deletionPolicy", "Stop", "Stop is not supported yet; set it to Retain, or remove it"),
-    ("spec.deletionPolicy", "Uninstall", "Uninstall is not supported yet; set it to Retain, or remove it"),
     *(
         (f"spec.unsafe.{name}", True, "true is not supported yet; set it to false, or remove it")
         for name in (
@@ -112,11 +107,11 @@ def test_what_comes_later_is_refused_by_its_name(path: str, value: object, said:
 
 def test_all_is_said_at_once_up_to_five() -> None:
     unsafe = dict.fromkeys(("fewSentinels", "quorumBelowMajority"), True)
-    changes = {"spec.recovery": "Automatic", "spec.redis.port": 1, "spec.deletionPolicy": "Stop"}
-    changes |= {"spec.updateStrategy": "Supervised"}
+    changes: dict[str, object] = {"spec.redis.port": 1, "spec.sentinel.port": 1}
+    changes |= {f"spec.hosts[{number}].ssh.secretRef": {"name": "other"} for number in (1, 2)}
     said = refused(changed({"spec.unsafe": unsafe, **changes}))
     assert said.count("is not supported yet") == 5
-    assert said.endswith("; set it to false, or remove it. And 1 more.")
+    assert said.endswith("; use one Secret for all hosts. And 1 more.")
 
 
 def alive(body: dict[str, Any]) -> dict[str, Any]:
@@ -188,3 +183,16 @@ def test_the_examples_are_supported_and_the_seed_is_as_the_tests_know_it() -> No
     for example in examples.values():
         refuse_unsupported(example, parse(example))
     assert resolve(stored(examples["seed"]), None) == resolve(stored(seed()), None)
+
+
+def test_a_field_that_only_a_later_definition_has_is_refused_by_its_name() -> None:
+    later = "a later version of the operator knows it, this one does not and changes nothing; run that version, or"
+    changes = {"spec.mood": "calm", "spec.hosts[2].witness": True, "spec.sentinel.pace": {"slow": 1}}
+    assert (
+        refused(stored(changed(changes)))
+        == ". ".join(
+            f"spec.{path}: {later} remove the field"
+            for path in ("hosts[redis_slave02].witness", "sentinel.pace", "mood")
+        )
+        + "."
+    )

@@ -154,8 +154,8 @@ def test_our_drop_in_sorts_after_the_packages() -> None:
         (EL8, "6.2.7", "redis:6", "6.0.9"),
         (EL9, "6.2.14", "", "6.2.7"),
         (EL9, "7.2.5", "redis:7", "7.0.12"),
-        (EL10, "7.2.4", "", "7.2.4"),
-        (EL10, "7.2.4", "unheard:of", "7.2.4"),
+        (EL10, "9.1.2", "", "8.0"),
+        (EL10, "9.1.2", "unheard:of", "8.0"),
     ],
 )
 def test_no_feature_above_the_els_own_version(one: Family, running: str, module: str, version: str) -> None:

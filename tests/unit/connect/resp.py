@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class RespServer:
-    """Answers PING, ECHO, BLOB <size>, HANG, PSUBSCRIBE; counts what it was asked."""
+    """Answers PING, ECHO, BLOB <size>, HANG, PSUBSCRIBE; counts what it was asked.
+
+    With `shut` it answers only who has logged in.
+    """
 
     password: str | None = None
     port: int = 0
@@ -18,6 +21,8 @@ class RespServer:
     subscribers: list[asyncio.StreamWriter] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     handlers: set[asyncio.Task[None]] = field(default_factory=set)
+    shut: bool = False
+    let_in: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def publish(self, channel: bytes, message: bytes) -> None:
         for writer in self.subscribers:
@@ -49,10 +54,15 @@ class RespServer:
 
     async def _answer(self, words: list[bytes], writer: asyncio.StreamWriter) -> None:
         match words[0].upper():
+            case b"AUTH" if self.password is None:
+                writer.write(b"-ERR Client sent AUTH, but no password is set\r\n")
             case b"AUTH" if words[1].decode() != self.password:
                 writer.write(b"-ERR invalid password\r\n")
             case b"AUTH":
+                self.let_in.add(writer)
                 writer.write(b"+OK\r\n")
+            case _ if self.shut and writer not in self.let_in:
+                writer.write(b"-NOAUTH Authentication required.\r\n")
             case b"PING":
                 writer.write(b"+PONG\r\n")
             case b"ECHO":

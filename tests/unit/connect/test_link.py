@@ -17,6 +17,7 @@ from redis_sentinel_operator.connect import Credentials
 from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.errors import HostUnreachable
 from redis_sentinel_operator.model.desired import DesiredHost, SshAccess
+from redis_sentinel_operator.model.fact import Denied
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.observe.exchange import Answers, ask
 from redis_sentinel_operator.settings import Settings
@@ -142,6 +143,24 @@ async def test_a_server_that_has_the_password_of_before_lets_in_with_what_was_of
         assert [words[1] for words in server.seen if words[0] == b"AUTH"] == [b"new", b"new", b"older", b"old"]
 
 
+async def test_one_that_asks_for_a_password_where_none_is_declared_is_offered_what_its_host_has(
+    direct: HostLink,
+) -> None:
+    async with resp_server(password="old") as server:
+        server.shut = True
+
+        async def echo() -> object:
+            return await ask(direct, server.port, None, [("ECHO", "it")], direct.settings)
+
+        assert isinstance(await echo(), Denied)
+        direct.offer([Secret("older")])
+        direct.drop(server.port)
+        assert isinstance(await echo(), Denied), "none of them is right"
+        direct.offer([Secret("old")])
+        direct.drop(server.port)
+        assert await echo() == Answers(("it",))
+
+
 async def test_one_that_was_given_the_new_password_is_asked_on_when_it_must_be_logged_in_again(
     direct: HostLink,
 ) -> None:
@@ -158,3 +177,16 @@ async def test_one_that_was_given_the_new_password_is_asked_on_when_it_must_be_l
         await asyncio.sleep(0.05)
         assert await echo() == Answers(("it",))
         assert server.seen[-2][1] == b"new"
+
+
+async def test_one_that_has_none_is_sent_none_and_logged_in_to_once_it_has_one(direct: HostLink) -> None:
+    new = Secret("new")
+    async with resp_server() as server:
+        client = await direct.resp(server.port, new)
+        assert await client.execute_command("ECHO", "it") == "it"  # type: ignore[no-untyped-call]
+        assert [words[0] for words in server.seen] == [b"AUTH", b"ECHO"]
+        server.password = "new"
+        direct.drop(server.port)
+        client = await direct.resp(server.port, new)
+        assert await client.execute_command("ECHO", "it") == "it"  # type: ignore[no-untyped-call]
+        assert [words[0] for words in server.seen[2:]] == [b"AUTH", b"ECHO"]

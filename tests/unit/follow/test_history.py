@@ -213,6 +213,41 @@ def test_attempts_that_fail_alike_are_one_entry(desired: Desired) -> None:
     assert entry.message == f"{NO_GOOD_SLAVE}; tried again at 2027-01-15T08:06:20.300Z. {NO_GOOD_SLAVE_HINT}"
 
 
+IN_VAIN = ("+sdown", "+odown", "+try-failover", "-failover-abort-not-elected")
+
+
+@pytest.mark.parametrize(
+    ("between", "cause", "detected"),
+    [
+        ([], "Failure", "2027-01-15T08:00:00.000Z"),
+        (["-sdown"], "Requested", ""),
+        (["-sdown", "-sdown"], "Requested", ""),
+        (["-sdown", "+sdown", "+odown"], "Failure", "2027-01-15T08:00:10.000Z"),
+        (["-sdown", "+sdown", "+odown", "-failover-abort-not-elected"], "Failure", "2027-01-15T08:00:00.000Z"),
+    ],
+    ids=["still down", "back", "back, told twice", "down again", "down again, in vain again"],
+)
+def test_an_attempt_after_the_master_was_back_is_another_one(
+    desired: Desired, between: list[str], cause: str, detected: str
+) -> None:
+    history = told(desired, [at(0, channel) for channel in IN_VAIN] + [at(10, channel) for channel in between])
+    *_, entry = told(desired, [at(20, "+try-failover"), at(21, "+elected-leader")], history)
+    assert (entry.cause, entry.detected) == (cause, detected)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        parse("redis_slave03", 1_800_000_010, "-sdown", "master redis-cluster 192.168.37.41 6379"),
+        parse("redis_slave01", 1_800_000_010, "-sdown", "master redis-cluster 192.168.37.42 6379"),
+    ],
+    ids=["another sentinel", "another master"],
+)
+def test_the_master_is_back_for_the_sentinel_that_says_so(desired: Desired, other: SentinelEvent) -> None:
+    *_, entry = told(desired, [*(at(0, channel) for channel in IN_VAIN), other, at(20, "+try-failover")])
+    assert entry.cause == "Failure"
+
+
 def test_a_loser_of_the_election_does_not_abort_the_winner(desired: Desired) -> None:
     (entry,) = told(
         desired,

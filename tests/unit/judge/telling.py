@@ -8,8 +8,9 @@ from typing import Any
 from redis_sentinel_operator.judge.conditions import Condition, Inputs, conditions, overall
 from redis_sentinel_operator.judge.health import JudgeContext, judge
 from redis_sentinel_operator.model.fact import ClusterFacts
+from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.report import Report
-from redis_sentinel_operator.model.step import InstallPackage, Plan, StartUnit, Step
+from redis_sentinel_operator.model.step import Plan, StartUnit, Step
 from redis_sentinel_operator.model.verdict import BootstrapRecord
 from unit.judge.clusters import LAST, OWNER, S1, M, desired
 

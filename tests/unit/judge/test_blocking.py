@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from redis_sentinel_operator.judge.conditions import Condition, Inputs, overall
-from redis_sentinel_operator.judge.messages import CONFIG, CREDENTIALS, PREFLIGHT
+from redis_sentinel_operator.judge.conditions import Condition, Inputs, conditions, overall
+from redis_sentinel_operator.judge.messages import CONFIG, CREDENTIALS, PREFLIGHT, ROWS
 from redis_sentinel_operator.model.fact import ClusterFacts
 from redis_sentinel_operator.model.report import Report, StepResult
 from redis_sentinel_operator.model.step import Plan, Refusal
+from redis_sentinel_operator.rounds import NOT_OURS
 from unit.judge.clusters import S1, S2, alive, bare, desired, facts, owned, running, unreachable, with_data
 from unit.judge.telling import BEGUN, INSTALL, START, inputs, one, shown
 
@@ -103,6 +104,26 @@ def test_a_step_that_failed_is_said_and_tried_again() -> None:
         "A change did not succeed: redis_slave01: start redis.service: it does not answer PING. The round was "
         "stopped; the operator tries again.",
     )
+
+
+def test_a_step_that_a_host_refuses_is_said_whatever_its_reason_needs() -> None:
+    """Whose the host is now the next reading tells; the step's own message has no name for it."""
+    result = StepResult(START, False, "redis_slave01: a later operator process has changed this host", 1.0, NOT_OURS)
+    this = inputs(running(), Plan((START,)), results=(result,))
+    assert shown(this) == ("Degraded", "True", "-", "-")
+    assert one(this, PREFLIGHT) == Condition(
+        PREFLIGHT,
+        "False",
+        "StepFailed",
+        "A change did not succeed: redis_slave01: start redis.service: redis_slave01: a later operator process has "
+        "changed this host. The round was stopped; the operator tries again.",
+    )
+
+
+@pytest.mark.parametrize("reason", sorted({each.reason for each in ROWS}))
+def test_a_step_may_fail_for_any_reason_of_the_table(reason: str) -> None:
+    this = inputs(running(), Plan((START,)), results=(StepResult(START, False, "so", 1.0, reason),))
+    assert "redis_slave01: start redis.service: so" in str(conditions(this))
 
 
 def test_deleting_beats_everything() -> None:

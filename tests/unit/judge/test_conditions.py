@@ -136,6 +136,13 @@ def test_one_part_down_is_degraded_and_ready(read: ClusterFacts, reason: str) ->
     assert one(this, "Ready").reason == reason
 
 
+def test_what_is_down_is_told_with_why_it_is_not_mended_yet() -> None:
+    read = facts(replace(alive(S3), redis=replica(link="down")), of=alive)
+    waits = ("redis_slave02 could not be read and is left alone: too slow", "the former machine answers")
+    message = overall(inputs(read, Plan(waiting=waits))).message
+    assert message == f"{overall(inputs(read)).message} The former machine answers."
+
+
 def test_failing_over() -> None:
     hosts = [replace(alive(n), sentinel=sentinel(M, 0, "s_down", "o_down")) for n in (S1, S2, S3)]
     this = inputs(facts(*hosts, replace(alive(M), redis=Known(None))), switching=True, down_for=3.0)

@@ -36,9 +36,8 @@ def test_they_are_named_with_what_they_do_to_a_failover() -> None:
     assert found.message == (
         f"Sentinels that are gone still count as voters: {ADDRESS[S2]} with id 88888888 (known to {S1}); "
         f"192.168.3.99 with id 99999999 (known to {S1} and {S3}). With 4 voters a failover needs 3 votes, and 3 "
-        "sentinels are declared. The operator makes nobody forget them. If they do not come back, send `SENTINEL RESET "
-        "redis-cluster` to each declared sentinel, one after the other, 30 seconds apart, while all is calm and every "
-        "declared one answers; else start them and declare their hosts."
+        "sentinels are declared. The operator mends it when you ask by the act `reset-stale`; by itself only with "
+        "spec.recovery: Automatic. Or start them and declare their hosts."
     )
 
 

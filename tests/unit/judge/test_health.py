@@ -181,6 +181,14 @@ def test_replicas_that_are_older_than_the_master_are_told_with_what_to_do() -> N
     )
 
 
+def test_an_older_one_that_leaves_is_nobodys_trouble() -> None:
+    read = facts(of_version(alive(M), "6.2.14"), *(of_version(alive(each), "6.2.14") for each in (S2, S3)), of=alive)
+    assert verdict(read).replication.reason == "OlderThanMaster"
+    hosts = tuple(replace(host, state="Leaving") if host.name == S1 else host for host in WHOLE.hosts)
+    found = judge(replace(WHOLE, hosts=hosts), read, LAST, JudgeContext(OWNER, None)).replication
+    assert found.reason == "ReplicasLinked"
+
+
 def test_newer_replicas_and_other_patch_releases_are_fine() -> None:
     read = facts(of_version(alive(M), "3.2.12"), of_version(alive(S1), "6.2.14"), of=alive)
     assert verdict(read).replication.reason == "ReplicasLinked"

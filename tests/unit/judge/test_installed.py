@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from redis_sentinel_operator.judge.findings import preflight
-from redis_sentinel_operator.judge.installed import other_version, started_by_hand
+from redis_sentinel_operator.judge.installed import is_behind, other_version, started_by_hand
 from redis_sentinel_operator.model.desired import DesiredHost, PackageWish
 from redis_sentinel_operator.model.fact import HostFacts, Known, OsFacts, Process, RedisFacts, SentinelFacts
 from redis_sentinel_operator.model.verdict import Finding
@@ -37,6 +38,27 @@ def having(**packages: str) -> HostFacts:
 )
 def test_another_version_than_the_declared_one(version: str, said: str) -> None:
     assert other_version(declaring(version), having(redis="3.2.6-2.el7")) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "behind"),
+    [
+        ({}, True),
+        ({"version": "redis-3.2.12"}, True),
+        ({"version": "3.2.6"}, False),
+        ({"version": "3.2.6-1.el7"}, False),
+        ({"version": "9:3.2.6-3.el7"}, False),
+        ({"version": None}, False),
+        ({"manage": "CheckOnly"}, False),
+    ],
+)
+def test_which_host_is_behind_what_is_declared(changes: dict[str, Any], behind: bool) -> None:
+    host = declaring("3.2.6-3.el7")
+    host = replace(host, package=replace(host.package, **changes))
+    assert is_behind(host, having(redis="3.2.6-2.el7")) is behind
+    assert not is_behind(replace(host, state="Joining"), having(redis="3.2.6-2.el7"))
+    assert not is_behind(host, having())
+    assert not is_behind(host, None)
 
 
 def test_another_package_or_none_is_no_other_version() -> None:

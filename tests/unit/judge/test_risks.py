@@ -12,6 +12,7 @@ from redis_sentinel_operator.conf.kernel import HUGE_PAGES, OVERCOMMIT
 from redis_sentinel_operator.judge.findings import preflight
 from redis_sentinel_operator.model.fact import (
     ClusterFacts,
+    Denied,
     FirewallFacts,
     HostFacts,
     Known,
@@ -165,6 +166,22 @@ def test_memory_that_does_not_hold_the_data() -> None:
     )
     found = judged(S1=both(with_machine(GIB // 2), with_redis(used_memory=GIB)))
     assert f"{S1}: redis uses 1.0 GiB, and only 512 MiB are left." in found.message
+
+
+def test_a_replica_needs_room_for_all_that_its_master_has() -> None:
+    full = with_redis(used_memory=10 * GIB)
+    no_redis: Change = lambda host: replace(host, redis=Known(None))  # noqa: E731
+    denied: Change = lambda host: replace(host, redis=Known(Denied("NOAUTH")))  # noqa: E731
+    for short in (with_redis(), no_redis):
+        found = judged(M=full, S1=both(surveyed(free=9 * GIB), short))
+        assert f"{S1}: its data may be 10.0 GiB, and 9.0 GiB are free." in found.message
+        found = judged(M=full, S1=both(with_machine(9 * GIB), short))
+        assert f"{S1}: its data may be 10.0 GiB, and 9.0 GiB are left for it." in found.message
+        assert (
+            judged(M=full, S1=both(surveyed(free=10 * GIB), with_machine(11 * GIB), short)).reason == "PreflightPassed"
+        )
+    assert judged(M=full, S1=both(surveyed(free=GIB), denied)).reason == "PreflightPassed", "its data may be smaller"
+    assert judged(S2=full, S1=surveyed(free=9 * GIB)).reason == "PreflightPassed", "what a replica has goes to nobody"
 
 
 LEAP = (

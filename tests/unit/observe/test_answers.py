@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
+from redis_sentinel_operator.conf.directives import sha256
+from redis_sentinel_operator.connect.link import HostLink
 from redis_sentinel_operator.model.desired import ClusterRef, Desired, SentinelSettings
-from redis_sentinel_operator.model.fact import RedisFacts, ReplicaLink, SentinelFacts, SentinelView
+from redis_sentinel_operator.model.fact import RedisFacts, ReplicaLink, SentinelFacts, SentinelView, Unknown
+from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.observe import redis, sentinel
+from redis_sentinel_operator.observe.exchange import Answers, Closed
+from redis_sentinel_operator.settings import Settings
 
 DESIRED = Desired(
     ref=ClusterRef("default", "redis-cluster", "uid"),
@@ -106,6 +111,39 @@ def test_passwords_are_read_and_never_shown() -> None:
     assert facts is not None
     assert facts.config["requirepass"] == facts.config["masterauth"] == "dusruffpeltm"
     assert "dusruffpeltm" not in repr(facts)
+
+
+@pytest.mark.parametrize(
+    ("flags", "passwords", "only"),
+    [
+        (["on", "allkeys"], [sha256("it")], True),
+        (["on", "allkeys"], [sha256("it"), sha256("another")], False),
+        (["on", "allkeys"], [sha256("another")], False),
+        (["on", "allkeys", "nopass"], [], False),
+        (["off"], [sha256("it")], False),
+    ],
+)
+def test_which_password_a_user_takes(flags: list[str], passwords: list[str], only: bool) -> None:
+    said = ["flags", flags, "passwords", passwords, "commands", "+@all", "keys", ["*"], "channels", ["*"]]
+    assert redis.takes_only(said, "it") is only
+
+
+def test_who_may_not_ask_about_users_knows_nothing_of_them() -> None:
+    assert redis.takes_only(ResponseError("NOPERM this user has no permissions"), "it") is False
+
+
+@pytest.mark.parametrize("said", [Unknown("no answer within 5 s", "NoAnswer"), Closed("nobody listens")])
+async def test_who_does_not_answer_about_users_was_not_read(monkeypatch: pytest.MonkeyPatch, said: object) -> None:
+    """To have no password is another thing than not to tell it: it would be given one."""
+    values = answers("el9-master")
+    values[2 + KEYS.index("requirepass")] = ["requirepass", ""]
+
+    async def ask(*asked: Any) -> object:
+        return said if asked[3] == [("ACL", "GETUSER", "default")] else Answers(tuple(values))
+
+    monkeypatch.setattr(redis, "ask", ask)
+    declared = replace(DESIRED, password=Secret("it"))
+    assert await redis.read(declared, cast(HostLink, None), Settings()) == said
 
 
 def test_the_declared_keys_are_read_once() -> None:

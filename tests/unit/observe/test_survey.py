@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from redis_sentinel_operator import observe
 from redis_sentinel_operator.model.fact import SurveyFacts, Unreached
-from redis_sentinel_operator.observe.survey import parse, sentinels_of
+from redis_sentinel_operator.observe.survey import clients_of, parse, sentinels_of
 from unit.observe.test_lint import DENIED, SHELLCHECK
 
 SCRIPT = Path(observe.__file__).with_name("survey.sh")
@@ -77,6 +77,7 @@ def test_one_that_is_cut_off_is_none(length: int) -> None:
 def test_any_text_raises_nothing(answer: str) -> None:
     parse(answer, 1.0, 2.0)
     sentinels_of(answer)
+    clients_of(answer)
 
 
 CLIENTS = """\
@@ -90,6 +91,12 @@ id=7 addr=10.1.2.3:1235 fd=11 name= age=60 idle=0 flags=N db=0 sub=0 psub=0 mult
 
 def test_the_sentinels_among_the_clients_of_a_master() -> None:
     assert sentinels_of(CLIENTS) == {("1d9f7f0a", "192.168.3.42"), ("c0ffee00", "2001:db8::7")}
+
+
+def test_who_else_is_connected_but_for_the_operator_itself() -> None:
+    line = "id=9 addr={}:1 fd=9 name= age=6 idle=0 flags=N db=0 sub=0 psub=0 multi=-1 cmd={}\n"
+    others = line.format("10.1.2.9", "get") + line.format("[2001:db8::9]", "psync") + line.format("10.1.2.3", "info")
+    assert clients_of(CLIENTS + others) == {"10.1.2.9", "2001:db8::9"}
 
 
 # -- the script: it runs on every EL, and changes nothing

@@ -7,17 +7,34 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import ClusterFacts, HostFacts, Known, RedisFacts, ReplicaView, Unknown
 from redis_sentinel_operator.model.operation import Operation
 from redis_sentinel_operator.model.step import ConfigDrift, Plan
 from redis_sentinel_operator.model.verdict import Confirmed, Situation, Uncertain, Verdict
-from redis_sentinel_operator.operations import drill, restart, switchover
+from redis_sentinel_operator.operations import drill, restart, switchover, upgrade
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.plan.host import readable
 from redis_sentinel_operator.times import precise
-from unit.plan.living import alive, with_config
-from unit.plan.world import ADDRESS, S1, S2, S3, Change, M, desired, sees, stopped_redis, unreachable, verdict
+from unit.plan.living import alive, with_config, without
+from unit.plan.world import (
+    ADDRESS,
+    NAME,
+    PASSWORD,
+    S1,
+    S2,
+    S3,
+    Change,
+    M,
+    desired,
+    sees,
+    stopped_redis,
+    text_of,
+    unreachable,
+    verdict,
+    with_file,
+)
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 DEFAULTS = {
@@ -27,6 +44,7 @@ DEFAULTS = {
     "save": "900 1",
     "appendonly": "no",
 }
+SHORTS = ("M", "S1", "S2", "S3")
 WISH = Wish("switchover", S2, "2026-01-31T11:59:59Z")
 SWITCHED = replace(verdict(Situation.ALIVE, S2), master=Confirmed(S2, ADDRESS[S2], 6379, 2))
 ELSEWHERE = replace(SWITCHED, master=Confirmed(S3, ADDRESS[S3], 6379, 2))
@@ -66,6 +84,7 @@ def scene(
     hosts, unread = readable(what, read)
     todo = Plan(waiting=(pending,) if pending else ())
     moment = NOON + timedelta(seconds=after)
+    more = {"secret": what.password, **more}
     return Scene(what, read, found or verdict(Situation.ALIVE, M), hosts, unread, moment, **{"todo": todo, **more})
 
 
@@ -98,11 +117,42 @@ def of_a_restart(step: str = "replicas", **changes: Any) -> Operation:
     return replace(begun, id="op3", step=step, **changes)
 
 
+OLDER, NEWER = "3.2.6-2.el7", "3.2.6-3.el7"
+
+
+def asking(version: str = NEWER, *, supervised: bool = False, **package: Any) -> Desired:
+    """A cluster whose spec asks for a version of the package; the hosts have 3.2.6-2.el7."""
+    what = desired(supervised=supervised)
+    wish = {"version": version, **package}
+    return replace(what, hosts=tuple(replace(each, package=replace(each.package, **wish)) for each in what.hosts))
+
+
+def upgraded(version: str = NEWER) -> Change:
+    """The host has the package."""
+    return lambda host: replace(host, packages=Known({"redis": version}))
+
+
+def late(what: Desired | None = None, found: Any = None, after: float = 0.0, **changed: Change) -> Scene:
+    """The spec asks for a newer package than the hosts have."""
+    return scene(facts(**changed), found, what=what or asking(), after=after)
+
+
+def of_an_upgrade(step: str = "replicas", **changes: Any) -> Operation:
+    """An upgrade that a person asked for, at a step that began at noon; S2 becomes master."""
+    begun = upgrade.begin(scene(what=asking()), replace(WISH, verb="upgrade", arg="-"))
+    assert isinstance(begun, Operation), begun
+    if step not in ("fetch", "replicas"):
+        begun = replace(record(step), type=begun.type, arg=begun.arg)
+    return replace(begun, id="op4", step=step, **changes)
+
+
 RECORDS: dict[str, Callable[[str], Operation]] = {
     "switchover": record,
     "drill": of_a_drill,
     "restart": of_a_restart,
+    "upgrade": of_an_upgrade,
     "recover": lambda step: replace(record(step), type="recover", before={}),
+    "reset-stale": lambda step: replace(record(step), type="reset-stale", old="", new="", before={}),
     "rotation": lambda step: replace(record(step), type="rotation", old="", new="", before={}),
 }
 
@@ -121,6 +171,13 @@ def redis(**changes: Any) -> Change:
 def config(**changes: str) -> Change:
     """Other values in force; `_` stands for `-`."""
     return lambda host: with_config(host, **changes)
+
+
+def bare(host: HostFacts) -> HostFacts:
+    """Without a password, in force and in its files."""
+    host = without(without(with_config(host, requirepass="", masterauth=""), "requirepass"), "masterauth")
+    text = text_of(host, EL7.sentinel_conf)
+    return with_file(host, EL7.sentinel_conf, text.replace(f"sentinel auth-pass {NAME} {PASSWORD}\n", ""))
 
 
 def carrying(operation: Operation | None) -> Change:

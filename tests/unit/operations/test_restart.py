@@ -9,7 +9,7 @@ import pytest
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.operation import Before, ForgetOperation, Operation
 from redis_sentinel_operator.model.step import ConfigDrift, ConfigSet, EditConf, Impact, Plan, StartUnit, Step
-from redis_sentinel_operator.model.verdict import Situation
+from redis_sentinel_operator.model.verdict import Confirmed, Situation
 from redis_sentinel_operator.operations import restart
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.operations.procedures import failed, next_move
@@ -238,6 +238,28 @@ def test_it_is_done_when_nobody_waits_any_more(after: float) -> None:
     assert now.record.message == f"every redis has in force what is declared; {S2} is the master, before it was {M}"
     struck = next_move(last(Plan()), now.record)
     assert {type(step.action) for step in struck.steps} == {ForgetOperation}
+
+
+AGAIN = replace(SWITCHED, master=Confirmed(M, ADDRESS[M], 6379, 3))
+
+
+@pytest.mark.parametrize(
+    ("todo", "result", "message"),
+    [
+        (Plan(), "Done", f"every redis has in force what is declared; {M} is the master again"),
+        (Plan((OTHER,)), "Done", f"every redis has in force what is declared; {M} is the master again"),
+        (ONLY_MASTER, "Failed", f"{M} is the master again"),
+        (Plan((OTHER,), drift={M: LATER}), "Failed", f"{M} is the master again"),
+    ],
+    ids=["restarted", "restarted-and-somebody-to-heal", "not-restarted", "not-restarted-and-somebody-to-heal"],
+)
+def test_where_the_former_master_is_master_again_it_is_not_waited_for_as_a_replica(
+    todo: Plan, result: str, message: str
+) -> None:
+    """The new master has died: while the round goes on nobody would start it."""
+    now = next_move(scene(facts(S2=stopped_redis), AGAIN, after=1, todo=todo), of_a_restart("last"))
+    assert (now.record.step, now.record.result, now.steps) == ("restore", result, ())
+    assert now.record.message.startswith(f"{message}, as the sentinels have switched once more")
 
 
 def test_one_that_does_not_come_back_in_time_is_told() -> None:

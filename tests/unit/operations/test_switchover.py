@@ -344,3 +344,14 @@ def test_nobody_is_demoted_while_nobody_is_confirmed() -> None:
 def test_every_step_has_a_table_here() -> None:
     assert set(switchover.DEADLINES) == set(switchover.COMMANDS) == {"prefer", "fence", "ask", "demote"}
     assert view(M)  # the sentinels' words come from the same world as everywhere
+
+
+def test_an_older_master_that_leaves_need_not_be_able_to_follow_and_one_that_stays_must() -> None:
+    read = facts(**{short: redis(version="6.2.14") for short in ("S1", "S2", "S3")})
+    staying = switchover.begin(scene(read), WISH)
+    assert isinstance(staying, str)
+    assert f"{M} has redis 3.2, which could not follow it" in staying
+    hosts = tuple(replace(host, state="Leaving") if host.name == M else host for host in desired().hosts)
+    leaving = desired(hosts=hosts)
+    assert isinstance(switchover.begin(scene(read, what=leaving), WISH), Operation)
+    assert isinstance(switchover.begin(scene(read, what=leaving), replace(WISH, arg="-")), Operation)

@@ -21,7 +21,7 @@ from redis_sentinel_operator.model.step import (
     WriteDropIn,
 )
 from redis_sentinel_operator.plan.order import plan
-from unit.plan.living import ALIVE, alive, edited, fresh, planned, with_config, with_version, without
+from unit.plan.living import ALIVE, alive, edited, fresh, planned, with_config, without
 from unit.plan.world import (
     ADDRESS,
     DONE,
@@ -56,8 +56,6 @@ def test_a_directive_that_the_server_does_not_have_is_refused() -> None:
         "spec.redis.config.lazyfree-lazy-expire: the redis of redis_master01 is of version 3.2.6, which does not have "
         "it and would not start with it. Nothing is changed on any host. Remove it from the spec.",
     )
-    newer = cluster(lambda name: with_version(alive(name), "5.0.6"))
-    assert plan(wanted, newer, ALIVE, DONE).refusal is None
 
 
 def test_a_directive_in_the_file_is_set_again() -> None:

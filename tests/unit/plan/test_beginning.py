@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from redis_sentinel_operator.model.fact import ClusterFacts, Known, Listener
-from redis_sentinel_operator.model.step import InstallPackage
+from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.plan.beginning import held_up, packages_to_ask_for
 from unit.plan.world import OWNER, S1, S2, S3, M, bare, claimed, cluster, desired, installed, unreachable, verdict

@@ -12,7 +12,8 @@ from redis_sentinel_operator.conf.kernel import HUGE_PAGES_FILE, SYSCTL_FILE
 from redis_sentinel_operator.conf.sentinel_conf import Monitor
 from redis_sentinel_operator.model.desired import PackageWish
 from redis_sentinel_operator.model.fact import ClusterFacts, DataFile, Known, Listener, Process
-from redis_sentinel_operator.model.step import EditConf, InstallPackage, Need, Plan, StartUnit, TakeClaim
+from redis_sentinel_operator.model.package import InstallPackage
+from redis_sentinel_operator.model.step import EditConf, Need, Plan, StartUnit, TakeClaim
 from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.plan.order import PlanContext, plan
 from unit.plan.world import (

@@ -98,7 +98,8 @@ def facts_of(case: Mapping[str, Any], wanted: Desired) -> ClusterFacts:
         facts = host_facts(wanted, host, answered, live, watching)
         facts = facts if host.sentinel else replace(facts, sentinel=Known(None))
         seen = {"rewritten": live.config_file}
-        hosts[host.name] = replace(facts, claim=Known(Claim(OWNER, "b1", keys=KEYS, notes=seen)))
+        # adopted, as it keeps what it has where the spec says nothing
+        hosts[host.name] = replace(facts, claim=Known(Claim(OWNER, keys=KEYS, notes=seen)))
     return ClusterFacts(hosts, 0.0)
 
 

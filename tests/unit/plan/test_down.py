@@ -13,7 +13,6 @@ from redis_sentinel_operator.model.fact import (
     ClusterFacts,
     Denied,
     Known,
-    PeerView,
     SentinelFacts,
     Unknown,
 )
@@ -35,7 +34,6 @@ from unit.plan.world import (
     S1,
     S2,
     S3,
-    SHIPPED,
     Change,
     M,
     bare,
@@ -52,7 +50,6 @@ from unit.plan.world import (
     text_of,
     unreachable,
     verdict,
-    view,
     with_file,
     with_unit,
 )
@@ -150,16 +147,6 @@ def test_a_host_without_anything_joins_as_a_replica() -> None:
     edit = next(step.action for step in second.steps if isinstance(step.action, EditConf))
     assert redis_conf.parse(edit.text.reveal()).get("slaveof") == f"{ADDRESS[M]} 6379"
     assert plan(desired(), carried_out(carried_out(facts, first), second), ALIVE, DONE).settled
-
-
-def test_a_sentinel_that_others_remember_gets_no_second_identity() -> None:
-    peer = PeerView("b" * 40, ADDRESS[S3], 26379, frozenset({"sentinel", "s_down"}))
-    knowing = Known(SentinelFacts("3.2.6", "s", 8, False, (NAME,), view(M, peers=(peer,))))
-    lost = with_file(stopped_sentinel(alive(S3)), EL7.sentinel_conf, SHIPPED[EL7.sentinel_conf])
-    facts = cluster(alive, S1=lambda host: replace(host, sentinel=knowing), S3=lambda _: lost)
-    todo = plan(desired(), facts, ALIVE, DONE)
-    assert todo.steps == ()
-    assert f"{S1} remembers the sentinel bbbbbbbbbbbb there" in todo.waiting[0]
 
 
 def test_a_sentinel_of_another_cluster_is_not_started() -> None:

@@ -11,7 +11,8 @@ from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.conf.sentinel_conf import parse
 from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.fact import ClusterFacts, DataFile, Known, Unknown
-from redis_sentinel_operator.model.step import InstallPackage, SentinelSet, StartUnit, TakeClaim
+from redis_sentinel_operator.model.package import InstallPackage
+from redis_sentinel_operator.model.step import SentinelSet, StartUnit, TakeClaim
 from redis_sentinel_operator.model.verdict import Situation
 from redis_sentinel_operator.plan.host import readable
 from redis_sentinel_operator.plan.join import ready_to_join
@@ -142,12 +143,6 @@ def test_one_that_could_not_read_what_the_master_sends_is_not_started() -> None:
     assert [step for step in todo.steps if step.host == S3] == []
     old = f"{M} has redis 5.0, but {S3} has redis 3.2: an older replica may not read what a newer master sends, so its "
     assert f"{old}redis is not started. Install the master's version on {S3}" in todo.waiting
-
-
-def test_a_sentinel_that_was_replaced_is_not_set_up_anew() -> None:
-    known = changed(serving(down=[S3]), bare(S3))
-    facts = changed(known, replace(installed(bare(S3)), claim=NEW.hosts[S1].claim))
-    assert any("setting up a replaced machine is not supported yet" in each for each in planned(JOINING, facts).waiting)
 
 
 def test_one_that_joins_takes_no_part_in_a_start_of_the_whole_cluster() -> None:

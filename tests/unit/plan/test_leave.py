@@ -8,7 +8,7 @@ import pytest
 
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.desired import Desired, GoneHost, SentinelSettings
-from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known, Process
+from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known, MachineFacts, Process
 from redis_sentinel_operator.model.step import Impact, Need, Plan
 from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.plan.order import plan
@@ -75,6 +75,22 @@ def test_it_is_stopped_only_while_all_is_calm_and_redis_only_after_its_sentinel(
     todo = planned(LEAVING, without)
     assert told(todo) == WHOLE[2:4]
     assert (todo.steps[1].impact, Need.CALM in todo.steps[1].needs) == (Impact.RESTART, True)
+
+
+def test_one_that_was_fenced_leaves_at_once_and_keeps_its_fence() -> None:
+    """Nothing runs there, so that nothing has to be calm; and nothing brings its old data back by itself."""
+    host = stopped_sentinel(stopped_redis(serving(down=[S3]).hosts[S3]))
+    held = frozenset((EL7.redis_unit, EL7.sentinel_unit))
+    for unit in held:
+        host = with_unit(host, unit, active="inactive")
+    facts = changed(serving(down=[S3]), replace(host, machine=Known(MachineFacts({}, held=held))))
+    steps = []
+    while (todo := planned(LEAVING, facts)).steps:
+        steps.append(todo.steps[0])
+        facts = after(facts, todo.steps[0])
+        assert len(steps) < 20
+    assert [(step.host, step.what) for step in steps] == [WHOLE[0], WHOLE[2], WHOLE[4]]
+    assert todo.left == {S3}
 
 
 def test_the_quorum_comes_first() -> None:

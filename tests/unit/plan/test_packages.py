@@ -10,8 +10,9 @@ from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.family import EL7, EL8, EL10
 from redis_sentinel_operator.model.desired import Desired, PackageWish
 from redis_sentinel_operator.model.fact import FileFacts, HostFacts, Known, OsFacts
+from redis_sentinel_operator.model.package import InstallPackage, LockPackage
 from redis_sentinel_operator.model.secret import Secret
-from redis_sentinel_operator.model.step import InstallPackage, LockPackage, Plan
+from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.plan.order import plan
 from unit.plan.living import ALIVE, alive
 from unit.plan.test_bootstrap import SETTING_UP

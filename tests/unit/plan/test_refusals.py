@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from redis_sentinel_operator.judge.findings import credentials
+from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import (
     Denied,
     FirewallFacts,
     HostFacts,
     Known,
     PeerView,
+    RedisFacts,
     SentinelFacts,
 )
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     Need,
+    Plan,
     Refusal,
     TakeClaim,
 )
-from redis_sentinel_operator.model.verdict import Situation
+from redis_sentinel_operator.model.verdict import Situation, Verdict
 from redis_sentinel_operator.plan.order import PlanContext, plan
+from redis_sentinel_operator.plan.password import in_force
 from unit.plan.living import ALIVE, NOBODY, alive, edited, planned, with_config
 from unit.plan.test_bootstrap import SETTING_UP, shown
 from unit.plan.world import (
@@ -31,6 +37,7 @@ from unit.plan.world import (
     PASSWORD,
     S1,
     S2,
+    S3,
     Change,
     M,
     bare,
@@ -130,6 +137,24 @@ def test_a_password_where_there_is_none_is_refused() -> None:
     assert todo.refusal.reason == "PasswordChanged"
 
 
+def test_the_password_may_be_that_of_the_default_user_alone_and_requirepass_is_set_too() -> None:
+    """An ACL file says so: CONFIG GET requirepass is empty then."""
+
+    def of_user(name: str) -> HostFacts:
+        host = with_config(alive(name), requirepass="")
+        assert isinstance(host.redis, Known)
+        assert isinstance(host.redis.value, RedisFacts)
+        return replace(host, redis=Known(replace(host.redis.value, by_user=PASSWORD)))
+
+    facts = cluster(of_user)
+    assert credentials(desired(), facts).ok
+    assert in_force(desired(), facts, ALIVE, OWNER) == desired()
+    todo = plan(desired(), facts, ALIVE, DONE)
+    assert todo.refusal is None
+    assert {step.what for step in todo.steps} == {"set requirepass on the running redis"}
+    assert PASSWORD not in repr(facts)
+
+
 def test_a_stopped_cluster_with_another_password_is_not_started() -> None:
     facts = cluster(lambda name: stopped_redis(alive(name) if name == M else stopped_sentinel(alive(name))))
     todo = plan(desired(password=Secret("another")), facts, verdict(Situation.STOPPED), DONE)
@@ -137,17 +162,45 @@ def test_a_stopped_cluster_with_another_password_is_not_started() -> None:
     assert todo.refusal.reason == "PasswordChanged"
 
 
-def test_another_version_of_the_package_is_refused() -> None:
-    hosts = tuple(replace(host, package=replace(host.package, version="3.2.6-3.el7")) for host in desired().hosts)
-    todo = plan(desired(hosts=hosts), cluster(alive), ALIVE, DONE)
+def asking(version: str, **package: Any) -> Desired:
+    wish = {"version": version, **package}
+    return desired(
+        hosts=tuple(replace(host, package=replace(host.package, **wish)) for host in desired().hosts),
+    )
+
+
+OTHERWISE: dict[str, tuple[Desired, Verdict]] = {
+    "a downgrade": (asking("3.2.6-1.el7"), ALIVE),
+    "another hand's affair": (asking("3.2.6-3.el7", manage="CheckOnly"), ALIVE),
+    "stopped": (asking("3.2.6-3.el7"), verdict(Situation.STOPPED)),
+    "not read enough": (asking("3.2.6-3.el7"), verdict(Situation.UNREADABLE)),
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_another_version_of_the_package_is_refused(case: str) -> None:
+    what, found = OTHERWISE[case]
+    todo = plan(what, cluster(alive), found, DONE)
     assert todo.refusal == Refusal(
         "PreflightPassed",
         "OtherVersion",
-        "Redis 3.2.6-2.el7 is installed, package.version asks for 3.2.6-3.el7. Nothing is changed on any host: an "
-        "installed package is neither updated nor downgraded. Declare in spec.package.version what is installed. Or "
-        "install the newer one yourself, on the replicas first, as that restarts redis: "
+        f"Redis 3.2.6-2.el7 is installed, package.version asks for {what.hosts[0].package.version}. Nothing is changed "
+        "on any host: none is ever downgraded, and an older one is upgraded only on hosts of a cluster that runs, and "
+        "not with package.manage CheckOnly. Declare in spec.package.version what is installed. Or install the newer "
+        "one yourself, on the replicas first, as that restarts redis: "
         "`yum --disableexcludes=main update <package>-<version>`.",
     )
+
+
+def test_an_older_package_in_a_cluster_that_runs_is_no_reason_and_the_plan_itself_does_not_touch_it() -> None:
+    assert plan(asking("3.2.6-3.el7"), cluster(alive), ALIVE, DONE) == Plan()
+
+
+def test_for_a_look_all_that_would_be_upgraded_is_shown() -> None:
+    todo = plan(replace(asking("3.2.6-3.el7"), management="Observe"), cluster(alive), ALIVE, DONE)
+    assert [(step.host, step.what) for step in todo.steps] == [
+        (host, "upgrade to redis-3.2.6-3.el7") for host in (M, S1, S2, S3)
+    ]
 
 
 @pytest.mark.parametrize("declared", ["3.2.6", "3.2.6-2.el7", "redis-3.2.6"])

@@ -28,6 +28,7 @@ from redis_sentinel_operator.model.fact import (
     Unknown,
 )
 from redis_sentinel_operator.model.fence import FreeUnits, HoldUnits
+from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import (
     AllowPorts,
@@ -36,7 +37,6 @@ from redis_sentinel_operator.model.step import (
     EditFirewalld,
     EnableUnits,
     FillChain,
-    InstallPackage,
     Plan,
     ProveRewrite,
     RememberKeys,
