@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from redis_sentinel_operator.connect import HostSession
-from unit.connect.sshd import KEY_TYPES, Sshd
+from unit.connect.sshd import KEY_TYPES, PATIENT, Sshd
 
 StartSshd = Callable[..., Sshd]
 
@@ -36,7 +36,7 @@ def start_sshd(tmp_path: Path) -> Iterator[StartSshd]:
 
     yield start
     for server in started:
-        server.stop()
+        server.close()
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +45,11 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     server = Sshd(tmp_path_factory.mktemp("sshd"), host_key_types=KEY_TYPES)
     server.start()
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest_asyncio.fixture
 async def session(sshd: Sshd, pool: Executor) -> AsyncIterator[HostSession]:
-    host = HostSession(sshd.target(), sshd.credentials(), pool)
+    host = HostSession(sshd.target(), sshd.credentials(), pool, PATIENT)
     yield host
     await host.close()

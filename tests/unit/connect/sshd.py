@@ -11,10 +11,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from redis_sentinel_operator.connect import Credentials, SshTarget
+from lab.ports import number_of, reserve_port
+from redis_sentinel_operator.connect import Credentials, Limits, SshTarget
 
 SSHD = "/usr/sbin/sshd"
 KEY_TYPES = ("ed25519", "ecdsa", "rsa")
+# Where a deadline is not what a test is about, a busy machine must not miss it.
+PATIENT = Limits(tcp=50.0, handshake=50.0, auth=50.0, connect=50.0, channel=50.0, grace=50.0)
 
 
 def make_key(path: Path, key_type: str = "ed25519", passphrase: str = "") -> str:
@@ -33,21 +36,14 @@ def fingerprint_of(key: Path) -> str:
     return listed.stdout.split()[1]
 
 
-def free_port() -> int:
-    """Return a TCP port on loopback nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @dataclass
 class Sshd:
-    """One sshd: start it, log in to it, hurt it."""
+    """One sshd: start it, log in to it, hurt it. Its port is its own until `close`, whether it runs or not."""
 
     folder: Path
     options: tuple[str, ...] = ()
     host_key_types: tuple[str, ...] = ("ed25519",)
-    port: int = field(default_factory=free_port)
+    reserved: socket.socket = field(default_factory=reserve_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -67,15 +63,24 @@ class Sshd:
         log.close()
         self._wait_until_it_listens()
 
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        self.reserved.close()
+
     def stop(self) -> None:
         """End the listener and every session it has."""
         if self.process is None:
             return
-        for pid in self.session_pids():
-            _signal(pid, signal.SIGKILL)
+        self.signal_sessions(signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         self.process = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return number_of(self.reserved)
 
     @property
     def config(self) -> Path:
@@ -110,6 +115,13 @@ class Sshd:
         assert self.process is not None
         return [pid for pid in _descendants(self.process.pid) if _name(pid).startswith("sshd")]
 
+    def signal_sessions(self, number: int) -> int:
+        """Send a signal to them, and tell how many there were; one that just ends by itself is left to that."""
+        pids = self.session_pids()
+        for pid in pids:
+            _signal(pid, number)
+        return len(pids)
+
     def log(self) -> str:
         return (self.folder / "sshd.log").read_text()
 
@@ -132,7 +144,7 @@ class Sshd:
         return "\n".join(lines) + "\n"
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 50
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 import pytest
 import pytest_asyncio
 
+from lab.ports import closed_port
 from redis_sentinel_operator.connect import Credentials, HostSession
 from redis_sentinel_operator.connect.bastion import Bastions
 from redis_sentinel_operator.connect.tunnel import open_stream
@@ -23,7 +24,7 @@ from redis_sentinel_operator.model.desired import BastionAccess
 from redis_sentinel_operator.settings import Settings
 from unit.connect.conftest import StartSshd
 from unit.connect.resp import close
-from unit.connect.sshd import Sshd, free_port, make_key
+from unit.connect.sshd import PATIENT, Sshd, make_key
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def jump(start_sshd: StartSshd) -> Sshd:
 
 @pytest_asyncio.fixture
 async def bastions(pool: Executor) -> AsyncIterator[Bastions]:
-    found = Bastions(pool, Settings())
+    found = Bastions(pool, Settings(connect_timeout=PATIENT.connect))
     yield found
     found.keep(())
 
@@ -50,7 +51,7 @@ def access(jump: Sshd) -> BastionAccess:
 
 
 def behind_it(bastions: Bastions, jump: Sshd, host: Sshd, pool: Executor, secret: Credentials) -> HostSession:
-    return HostSession(host.target(), secret, pool, hop=bastions.get(access(jump), secret))
+    return HostSession(host.target(), secret, pool, PATIENT, hop=bastions.get(access(jump), secret))
 
 
 async def test_hosts_behind_a_bastion_share_one_connection_to_it(
@@ -63,7 +64,7 @@ async def test_hosts_behind_a_bastion_share_one_connection_to_it(
         answer = await host.run("cat", stdin=payload, timeout=30)
         assert answer.stdout == payload
     assert jump.log().count("Accepted publickey") == 1
-    seen = (await hosts[0].run("echo $SSH_CONNECTION", timeout=5)).text.split()
+    seen = (await hosts[0].run("echo $SSH_CONNECTION", timeout=30)).text.split()
     assert int(seen[3]) == sshd.port
     for host in hosts:
         await host.close()
@@ -121,13 +122,13 @@ async def test_a_bastion_that_does_not_let_us_in(
 async def test_a_host_that_the_bastion_does_not_reach(
     bastions: Bastions, jump: Sshd, sshd: Sshd, pool: Executor
 ) -> None:
-    closed = free_port()
-    secret = credentials(jump, sshd)
-    known = sshd.known_hosts().replace(str(sshd.port), str(closed))
-    secret = Credentials(secret.private_key, secret.known_hosts + known)
-    host = HostSession(sshd.target(port=closed), secret, pool, hop=bastions.get(access(jump), secret))
-    with pytest.raises(HostUnreachable) as refused:
-        await host.connect()
+    with closed_port() as closed:
+        secret = credentials(jump, sshd)
+        known = sshd.known_hosts().replace(str(sshd.port), str(closed))
+        secret = Credentials(secret.private_key, secret.known_hosts + known)
+        host = HostSession(sshd.target(port=closed), secret, pool, PATIENT, hop=bastions.get(access(jump), secret))
+        with pytest.raises(HostUnreachable) as refused:
+            await host.connect()
     assert str(refused.value) == (
         f"host redis_master01 (127.0.0.1:{closed}): bastion 127.0.0.1:{jump.port} cannot connect to it "
         "(Connection refused)"
@@ -138,13 +139,13 @@ async def test_a_bastion_that_dies_takes_its_connections_along_and_they_come_bac
     bastions: Bastions, jump: Sshd, sshd: Sshd, pool: Executor
 ) -> None:
     host = behind_it(bastions, jump, sshd, pool, credentials(jump, sshd))
-    await host.run("true", timeout=5)
+    await host.run("true", timeout=30)
     jump.stop()
     with pytest.raises(ConnectError):
-        await host.run("true", timeout=5)
+        await host.run("true", timeout=30)
     assert not host.connected
     jump.start()
-    assert (await host.run("echo back", timeout=5)).text == "back\n"
+    assert (await host.run("echo back", timeout=30)).text == "back\n"
     await host.close()
 
 
@@ -160,14 +161,16 @@ async def test_a_bastion_that_nobody_needs_is_left(bastions: Bastions, jump: Ssh
 
 async def test_a_host_may_be_given_by_name(sshd: Sshd, pool: Executor) -> None:
     known = sshd.known_hosts().replace("127.0.0.1", "localhost")
-    host = HostSession(sshd.target(address="localhost"), Credentials(sshd.credentials().private_key, known), pool)
-    assert (await host.run("echo in", timeout=5)).text == "in\n"
+    host = HostSession(
+        sshd.target(address="localhost"), Credentials(sshd.credentials().private_key, known), pool, PATIENT
+    )
+    assert (await host.run("echo in", timeout=30)).text == "in\n"
     await host.close()
 
 
 async def test_a_name_that_is_none(sshd: Sshd, pool: Executor) -> None:
     known = sshd.known_hosts().replace("127.0.0.1", "no-such-host.invalid")
     target = sshd.target(address="no-such-host.invalid")
-    host = HostSession(target, Credentials(sshd.credentials().private_key, known), pool)
+    host = HostSession(target, Credentials(sshd.credentials().private_key, known), pool, PATIENT)
     with pytest.raises(HostUnreachable, match="its name cannot be resolved"):
         await host.connect()

@@ -12,7 +12,7 @@ MARKER = "0123456789abcdef"
 
 
 def _frame(script: str, payload: bytes = b"", sudo: bool = False) -> tuple[str, bytes]:
-    command = frame_command(script, payload, marker=MARKER, seconds=5, kill_after=5, sudo=sudo)
+    command = frame_command(script, payload, marker=MARKER, seconds=50, kill_after=5, sudo=sudo)
     return command.line, command.stdin
 
 
@@ -47,7 +47,7 @@ def test_a_script_with_a_nul_is_refused() -> None:
 
 def test_the_line_holds_neither_script_nor_payload() -> None:
     line, stdin = _frame("echo SCRIPT", b"PAYLOAD", sudo=True)
-    assert line.startswith("env LC_ALL=C sudo -n timeout -k 5.0 5.0 /bin/sh -c '")
+    assert line.startswith("env LC_ALL=C sudo -n timeout -k 5.0 50.0 /bin/sh -c '")
     assert "SCRIPT" not in line
     assert "PAYLOAD" not in line.replace("PAYLOAD_SIZE", "")
     assert stdin == b"echo SCRIPTPAYLOAD"

@@ -12,7 +12,7 @@ from redis_sentinel_operator.connect import Credentials, HostSession, SshTarget
 from redis_sentinel_operator.connect.hostkeys import accepted_algorithms, known_keys, parse_known_hosts, verify
 from redis_sentinel_operator.errors import HostKeyChanged, HostKeyUnknown
 from unit.connect.conftest import StartSshd
-from unit.connect.sshd import KEY_TYPES, Sshd, fingerprint_of, make_key
+from unit.connect.sshd import KEY_TYPES, PATIENT, Sshd, fingerprint_of, make_key
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFx1bNWRK2TVfqGqxfbkZ4NvZXkNUWlYuZ4bPNPp3nCp"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBYOm1gk1wV1cEtRlZcDwJX5tiHwfCBhzp5tYt5tT2mM"
@@ -107,7 +107,7 @@ def test_only_algorithms_of_known_types_are_offered() -> None:
 @pytest.mark.parametrize("key_type", KEY_TYPES)
 async def test_one_known_type_is_enough(sshd: Sshd, pool: Executor, key_type: str) -> None:
     credentials = Credentials(sshd.credentials().private_key, sshd.known_hosts(key_type))
-    host = HostSession(sshd.target(), credentials, pool)
+    host = HostSession(sshd.target(), credentials, pool, PATIENT)
     await host.connect()
     await host.close()
 
@@ -116,7 +116,7 @@ async def test_a_changed_key_in_full(sshd: Sshd, pool: Executor, tmp_path: Path)
     make_key(tmp_path / "other")
     kind, blob = (tmp_path / "other.pub").read_text().split()[:2]
     known_hosts = f"[127.0.0.1]:{sshd.port} {kind} {blob}\n"
-    host = HostSession(sshd.target(), Credentials(sshd.credentials().private_key, known_hosts), pool)
+    host = HostSession(sshd.target(), Credentials(sshd.credentials().private_key, known_hosts), pool, PATIENT)
     with pytest.raises(HostKeyChanged) as caught:
         await host.connect()
     shown, known = fingerprint_of(sshd.host_key("ed25519")), fingerprint_of(tmp_path / "other")
@@ -131,7 +131,7 @@ async def test_a_changed_key_in_full(sshd: Sshd, pool: Executor, tmp_path: Path)
 async def test_a_host_that_lost_the_known_type(start_sshd: StartSshd, sshd: Sshd, pool: Executor) -> None:
     rsa_only = start_sshd(host_key_types=("rsa",))
     known_hosts = sshd.known_hosts("ed25519").replace(str(sshd.port), str(rsa_only.port))
-    host = HostSession(rsa_only.target(), Credentials(rsa_only.credentials().private_key, known_hosts), pool)
+    host = HostSession(rsa_only.target(), Credentials(rsa_only.credentials().private_key, known_hosts), pool, PATIENT)
     with pytest.raises(HostKeyChanged) as caught:
         await host.connect()
     assert str(caught.value).startswith(
@@ -141,7 +141,7 @@ async def test_a_host_that_lost_the_known_type(start_sshd: StartSshd, sshd: Sshd
 
 
 async def test_an_unknown_host_is_not_even_called(pool: Executor) -> None:
-    host = HostSession(HOST, Credentials(_any_key(), "10.0.0.1 " + ED25519), pool)
+    host = HostSession(HOST, Credentials(_any_key(), "10.0.0.1 " + ED25519), pool, PATIENT)
     with pytest.raises(HostKeyUnknown):
         await host.connect()
 

