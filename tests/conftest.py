@@ -16,10 +16,12 @@ from unit.examples import tried
 def pytest_configure() -> None:
     """Say that the main thread has no event loop: looptime's plugin asks for one, which would make one that leaks.
 
-    An example of hypothesis may take its time: 200 ms are the machine's business and no property of the code.
+    An example of hypothesis may take its time, and so may making one: how long is the machine's business and no
+    property of the code.
     """
     asyncio.set_event_loop(None)
-    hypothesis.settings.register_profile("untimed", deadline=None, max_examples=tried(100))
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("untimed", deadline=None, max_examples=tried(100), suppress_health_check=slow)
     hypothesis.settings.load_profile("untimed")
 
 

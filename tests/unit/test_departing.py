@@ -25,8 +25,10 @@ from unit.plan.scaling import serving
 from unit.plan.test_depart import MASTER, REPLICAS, SENTINELS, carried_out
 from unit.plan.world import OWNER, S1, S2, S3, M, desired
 
+pytestmark = pytest.mark.looptime
 STOP, RETAIN = desired(deletion_policy="Stop"), desired()
 GONE = Refusal("CredentialsInSync", "SecretMissing", "the Secret redis-ssh is missing")
+RELEASE = departing._RELEASE
 QUICK = ("_BACK", "_BACK_REFUSED", "_PUT_BACK", "_DECLARED", "_RELEASE")
 
 
@@ -42,6 +44,7 @@ class World:
     operation: object = None
     passes: int = 0
     fresh: bool = True
+    links: dict[str, Any] = field(default_factory=dict)
 
     async def declare(self) -> Declared | None:
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
@@ -74,7 +77,7 @@ class World:
     def pass_of(self, wanted: Desired) -> Pass:
         guard = SimpleNamespace(owner=OWNER)
         settings = Settings(waiting_poll=0.001, connect_timeout=0.01)
-        return cast(Pass, SimpleNamespace(links={}, settings=settings, late=None, guard=guard, desired=wanted))
+        return cast(Pass, SimpleNamespace(links=self.links, settings=settings, late=None, guard=guard, desired=wanted))
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +91,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def depart(world: World, monkeypatch: pytest.MonkeyPatch, seconds: float = 2.0) -> News | None:
     monkeypatch.setattr(departing, "gather", world.read)
     monkeypatch.setattr(departing, "do_step", world.step)
+    monkeypatch.setattr(departing, "time", SimpleNamespace(monotonic=asyncio.get_running_loop().time))
     way = Way(cast(Any, world), world.declare, world.pass_of, world.one_pass, lambda: world.fresh)
     async with asyncio.timeout(5):
         return await Departing(way, seconds).run()
@@ -185,3 +189,20 @@ async def test_what_never_ends_is_ended_and_told(monkeypatch: pytest.MonkeyPatch
     assert told is not None
     assert told.reason == "LeftBehind"
     assert "when the time was over there was still to be done: redis_slave01: disable" in told.message
+
+
+class Dead:
+    """The link to a host of which nothing comes back."""
+
+    connected = False
+
+    async def connect(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_dead_hosts_keep_a_deletion_waiting_for_less_than_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departing, "_RELEASE", RELEASE)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    await depart(World([declared(RETAIN)], links={name: Dead() for name in (M, S1, S2, S3)}), monkeypatch, 3600.0)
+    assert 0.0 < clock() - began < 2.0

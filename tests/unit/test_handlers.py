@@ -197,6 +197,7 @@ async def _left(run: Run, monkeypatch: pytest.MonkeyPatch, *, daemon: bool, stop
     return told.news
 
 
+@pytest.mark.looptime
 @pytest.mark.parametrize("daemon", [True, False], ids=["as it lives", "after a start"])
 @pytest.mark.parametrize(
     ("ends", "news"),
@@ -212,6 +213,7 @@ async def test_a_deletion_goes_on_once_the_hosts_are_left(
     assert (run.lives, run.ends) == (len(ends), [])
 
 
+@pytest.mark.looptime
 async def test_an_operator_that_ends_lets_nothing_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once this returns kopf takes the finalizer off, and here the hosts are not left."""
     stop = Stop()
@@ -219,7 +221,6 @@ async def test_an_operator_that_ends_lets_nothing_go(monkeypatch: pytest.MonkeyP
         await _left(Run(stop.event.set), monkeypatch, daemon=True, stop=stop)
 
 
-@pytest.mark.timeout(5)
 async def test_what_is_another_operators_from_now_on_is_let_go_and_not_begun_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -234,6 +235,7 @@ async def test_what_is_another_operators_from_now_on_is_let_go_and_not_begun_aga
     assert not shared.left.is_set()
 
 
+@pytest.mark.looptime
 async def test_what_takes_too_long_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async def for_ever(*_: object) -> None:
         await asyncio.Event().wait()

@@ -13,12 +13,6 @@ from redis_sentinel_operator.settings import Settings
 from redis_sentinel_operator.sideline import Sideline
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def ask(port: int, path: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
         return answer.status, await answer.text()
@@ -29,9 +23,9 @@ async def test_a_probe_says_what_is_wrong() -> None:
     waiting = ["the Lease is not held"]
     absent: list[str] = []
     app = http.application(Metrics(Settings()), lambda: sick, lambda: waiting, lambda: absent)
-    port = free_port()
     with Sideline() as sideline:
-        server = await sideline.call(http.serve(app, port))
+        server = await sideline.call(http.serve(app, 0))
+        port = int(server.addresses[0][1])
         assert await ask(port, "/healthz") == (200, "ok\n")
         assert await ask(port, "/readyz") == (503, "the Lease is not held\n")
         assert await ask(port, "/readyz/standby") == (200, "ok\n")

@@ -24,7 +24,7 @@ def run(shell: str, name: str, home: Path, *words: str, stdin: str = "") -> subp
         own = own.replace(kept, f"{home}{kept}")
     script = f"PATH={home}/bin:$PATH\n{guard}\n{own}"
     return subprocess.run(
-        [shell, "-c", script, "sh", *words], input=stdin, capture_output=True, text=True, timeout=10, check=False
+        [shell, "-c", script, "sh", *words], input=stdin, capture_output=True, text=True, timeout=50, check=False
     )
 
 

@@ -15,6 +15,7 @@ from redis_sentinel_operator.settings import Settings
 from unit.plan.scaling import scaled
 from unit.plan.world import S1, S2, S3, sees
 
+pytestmark = pytest.mark.looptime
 LATE = 0.4  # seconds: more than what is waited for once a majority has answered
 
 
