@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from typing import Any, Self
 import yaml
 
 from lab.machine import LabError
+from lab.ports import number_of, reserve_port
 from lab.processes import wait_until
 from lab.prometheus import prometheus_programs
 from monitoring.manifests import document, groups
@@ -29,7 +29,8 @@ class Prometheus:
 
     def __init__(self, directory: Path, target: str) -> None:
         self._directory = directory
-        self._port = free_port()
+        self._reserved = reserve_port()
+        self._port = number_of(self._reserved)
         (directory / "rules.yaml").write_text(yaml.safe_dump(groups()))
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(configuration(target)))
         self._log = directory / "prometheus.log"
@@ -45,7 +46,7 @@ class Prometheus:
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if not wait_until(self._scrapes, 30, 0.1):
+        if not wait_until(self._scrapes, 90, 0.1):
             self.__exit__()
             raise LabError(f"Prometheus scrapes nothing:\n{self._log.read_text()[-3000:]}")
         return self
@@ -58,6 +59,7 @@ class Prometheus:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._reserved.close()
 
     def ask(self, expression: str, at: float | None = None) -> Result:
         """An instant query. Raises LabError with what Prometheus says of a bad one."""
@@ -112,10 +114,3 @@ def queries(panel: dict[str, Any]) -> Sequence[tuple[str, str, bool]]:
             expression = expression.replace(name, value)
         found.append((expression, target["legendFormat"], bool(target.get("instant"))))
     return found
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ from redis_sentinel_operator.judge.messages import ROWS
 from redis_sentinel_operator.metrics import Metrics
 from redis_sentinel_operator.settings import Settings
 
+pytestmark = pytest.mark.timeout(240)
 RULES = list(rules())
 CLUSTER = {"namespace": "redis", "name": "c"}
 OF_PODS = {"pod": "operator-1", "container": "operator"}
@@ -75,7 +76,7 @@ def promtool(directory: Path, these: Iterable[Case], tested: Groups) -> subproce
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(prometheus_programs() / "promtool"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_what_fires_and_what_does_not(tmp_path: Path) -> None:
