@@ -45,7 +45,9 @@ def explained(plane: ControlPlane) -> bool:
 def operator_environment(api: ControlPlane) -> dict[str, str]:
     """The environment of an operator that shows the token of its ServiceAccount, with the rights of deploy/."""
     api.apply(ROOT / "deploy")
-    return api.operator_environment(OPERATOR, OPERATOR)
+    environment = api.operator_environment(OPERATOR, OPERATOR)
+    api.wait_until_allowed(Path(environment["KUBECONFIG"]), "list", "rsc", "-A")
+    return environment
 
 
 @pytest_asyncio.fixture
@@ -84,4 +86,5 @@ async def published(
         await published.until(lambda: published.said()[1] == "ServicesFollow")
         for name, hosts in ((NAME, [M]), (REPLICAS, [S1, S2, S3]), (SENTINELS, [S1, S2, S3])):
             await published.until_behind(dict.fromkeys(hosts, True), name)
+        await published.publishing.settled()  # a look that goes on would repair what a test edits
         yield published

@@ -92,7 +92,7 @@ class Published:
         found = next(each for each in self.board.document()["conditions"] if each["type"] == "EndpointsInSync")
         return found["status"], found["reason"], found["message"]
 
-    async def until(self, what: Callable[[], Any], seconds: float = 20) -> None:
+    async def until(self, what: Callable[[], Any], seconds: float = 90) -> None:
         """Wait until it is true; `what` may be a coroutine function."""
         deadline = time.monotonic() + seconds
         while True:

@@ -21,7 +21,7 @@ from lab.model import LabConfig, lab_config
 TESTS = Path(__file__).parents[1]
 FIRST = ("cp", "192.168.32.0/24")
 SECOND = ("cpb", "192.168.33.0/24")
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def interfaces_of(config: LabConfig) -> list[str]:
@@ -75,6 +75,9 @@ def test_a_serviceaccount_without_rights_is_refused(plane: ControlPlane, strange
 def test_a_serviceaccount_has_what_it_was_given_and_no_more(plane: ControlPlane, stranger: Path) -> None:
     plane.kubectl("create", "role", "reader", "--verb=get,list", "--resource=configmaps", "-n", "strangers")
     plane.kubectl("create", "rolebinding", "r", "--role=reader", "--serviceaccount=strangers:nobody", "-n", "strangers")
+    plane.wait_until_allowed(stranger, "list", "configmaps", "-n", "strangers")
+    own = ("get", "configmap", "kube-root-ca.crt", "-n", "strangers", "--ignore-not-found", "-o", "name")
+    plane.wait_until(lambda: bool(plane.kubectl(*own)), "what is in every namespace")
     allowed = plane.kubectl("get", "configmaps", "-n", "strangers", "-o", "name", kubeconfig=stranger)
     assert allowed == "configmap/kube-root-ca.crt\n"
     with pytest.raises(KubectlError, match='cannot create resource "configmaps"'):
@@ -113,7 +116,7 @@ def test_service_addresses_stay_on_this_machine(plane: ControlPlane) -> None:
 def test_a_deleted_namespace_goes_with_what_is_in_it(plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", "short-lived")
     plane.kubectl("create", "configmap", "inside", "-n", "short-lived")
-    plane.kubectl("delete", "namespace", "short-lived", "--timeout=30s")
+    plane.kubectl("delete", "namespace", "short-lived", "--timeout=90s")
     with pytest.raises(KubectlError, match=r"\(NotFound\)"):
         plane.kubectl("get", "configmap", "inside", "-n", "short-lived")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.conftest import explained
 from api.examples import Document, seed, stored
 from handbook.blocks import README, Block, blocks, inline, pages
 from handbook.shell import Shell
@@ -27,7 +28,7 @@ from redis_sentinel_operator.api.unsupported import refuse_unsupported
 from redis_sentinel_operator.handlers import FINALIZER
 from redis_sentinel_operator.model.secret import Secret
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 NAME, SUBNET = os.environ.get("PAGES_LAB", "pages 192.168.34.0/24").split()
 RSC = ("rsc", "redis-cluster", "-n", NAMESPACE)
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
@@ -52,7 +53,7 @@ def plane() -> Iterator[ControlPlane]:
     """A control plane of its own: pages remove the operator and whole namespaces."""
     with ControlPlane(lab_config(NAME, SUBNET)) as plane:
         plane.apply(ROOT / "crds")
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        plane.wait_until(lambda: explained(plane), "the resource to be known")
         plane.apply(ROOT / "deploy")
         plane.apply([HOME])
         yield plane
@@ -67,7 +68,7 @@ def said_by(page: Path) -> list[Block]:
 def prepare(plane: ControlPlane, shell: Shell, code: str = "") -> None:
     """What a reader has who comes to these commands: the operator, the Secrets, the resource, healthy."""
     if "create namespace redis" in code:
-        plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", seconds=70)
+        plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=90s")
         return
     body = now(plane)
     if body is None:

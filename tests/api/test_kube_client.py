@@ -15,6 +15,8 @@ from redis_sentinel_operator.errors import ApiUnavailable, KubeError
 from redis_sentinel_operator.kube.access import own_namespace
 from redis_sentinel_operator.kube.client import KubeClient, cluster_path, path_of
 
+pytestmark = pytest.mark.timeout(240)
+
 
 def our_schema() -> dict[str, Any]:
     schema: dict[str, Any] = document()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

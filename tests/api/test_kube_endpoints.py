@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +20,7 @@ from redis_sentinel_operator.publishing import Publishing
 from unit.boarding import CALM, DOWN, NEW, NO_MASTER, OLD, SWITCHED, report
 from unit.judge.clusters import S1, S2, S3, M, desired, running
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_what_is_made(published: Published) -> None:
@@ -140,6 +139,8 @@ async def test_an_edit_by_somebody_else_is_repaired_at_the_next_look(
         return seen(await published.get(path)) == seen(before)
 
     await published.until(repaired)
+    published.publishing.recheck()
+    await published.publishing.settled()
     assert published.said()[1] == "ServicesFollow"
 
 
@@ -207,7 +208,7 @@ async def test_they_go_with_the_resource(published: Published) -> None:
     async def gone() -> bool:
         return await published.names() == ([], [])
 
-    await published.until(gone, 60)
+    await published.until(gone)
 
 
 async def test_a_process_that_may_not_write_changes_nothing(
@@ -236,11 +237,10 @@ async def test_an_api_server_that_hangs_holds_nothing_up_and_gets_the_latest_onl
     assert server is not None
     os.kill(server, signal.SIGSTOP)
     try:
-        began = time.monotonic()
         for epoch in range(1, 30):
             published.confirm(replace(NEW if epoch % 2 else OLD, config_epoch=epoch), SWITCHED)
             await asyncio.sleep(0)  # the writers get their turn
-        assert time.monotonic() - began < 1
+        assert published.board.document()["master"]["configEpoch"] == 29, "and the API server has not answered anything"
     finally:
         os.kill(server, signal.SIGCONT)
     await published.until_behind({S1: True})

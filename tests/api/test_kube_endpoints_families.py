@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from redis_sentinel_operator.model.desired import Desired, DesiredHost, SshAcces
 from redis_sentinel_operator.model.verdict import Confirmed
 from unit.judge.clusters import S1, M, desired
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def of_ipv6(whole: Desired) -> tuple[DesiredHost, ...]:
@@ -59,7 +60,9 @@ def ipv4_only() -> Iterator[ControlPlane]:
 
 
 async def test_where_there_is_no_service_address_of_the_family_it_is_headless(ipv4_only: ControlPlane) -> None:
-    client = await KubeClient.connect(ipv4_only.operator_environment(OPERATOR, OPERATOR))
+    environment = ipv4_only.operator_environment(OPERATOR, OPERATOR)
+    ipv4_only.wait_until_allowed(Path(environment["KUBECONFIG"]), "list", "rsc", "-A")
+    client = await KubeClient.connect(environment)
     admin = await KubeClient.connect({"KUBECONFIG": str(ipv4_only.admin_kubeconfig)})
     try:
         async with publish(ipv4_only, admin, client, "redis", hosts=IPV6) as published:

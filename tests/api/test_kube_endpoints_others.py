@@ -11,7 +11,7 @@ from redis_sentinel_operator.kube.client import KubeClient, cluster_path
 from unit.boarding import NEW, SWITCHED
 from unit.judge.clusters import S1, S2, S3, M
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def foreign_service(name: str = NAME) -> Document:
@@ -95,7 +95,7 @@ async def test_a_process_of_a_deleted_resource_removes_nothing_of_the_next_one(
     async def gone() -> bool:
         return await published.names() == ([], [])
 
-    await published.until(gone, 60)
+    await published.until(gone)
     service = foreign_service()
     service["metadata"] |= {"ownerReferences": [owner(published) | {"uid": made["metadata"]["uid"]}]}
     theirs = await published.make(published.service_path(), service)

@@ -6,14 +6,18 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
 from redis_sentinel_operator.api import GROUP
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.kube.events import Aspect, Events
 from redis_sentinel_operator.model.desired import ClusterRef
 
+pytestmark = pytest.mark.timeout(240)
+
 
 async def posted(admin: KubeClient, namespace: str, count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while True:
         found: list[dict[str, Any]] = (await admin.request("GET", path_of("", "v1", "events", namespace)))["items"]
         if len(found) >= count or time.monotonic() > deadline:

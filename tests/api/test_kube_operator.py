@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from lab.controlplane import ControlPlane
+from lab.machine import run
 from lab.operator import ACCOUNT, ROOT
 from lab.seed import seed_cluster
 from lab.workers import worker_number
@@ -30,10 +32,13 @@ NAME = "redis-cluster"
 PORT = 18034 + 10 * worker_number()  # and those that follow: all workers are on one machine
 MODULE = "redis_sentinel_operator"
 SOURCE = str(ROOT / "operator")
+pytestmark = pytest.mark.timeout(240)
 
 
 class Operator:
     """One operator process whose exit code can be asked for."""
+
+    program: tuple[str, ...] = ("-m", MODULE)
 
     def __init__(self, environment: dict[str, str], log: Path, port: int = PORT, **settings: str) -> None:
         self.log = log
@@ -42,12 +47,12 @@ class Operator:
         mine = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCE, "RSO_HTTP_PORT": str(port), **environment, **settings}
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", MODULE], env=mine, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+                [sys.executable, *self.program], env=mine, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
             )
 
     def probe(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -55,11 +60,12 @@ class Operator:
             return 0, ""
 
     def ready(self) -> Operator:
-        until(lambda: self.probe("/readyz")[0] == 200, "ready", 20, self)
+        until(lambda: self.probe("/readyz")[0] == 200, "ready", operator=self)
         return self
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # what is being written now is none yet
+        return [json.loads(line) for line in whole.splitlines()]
 
     def said(self, words: str) -> bool:
         return any(words in line["message"] for line in self.lines())
@@ -68,8 +74,16 @@ class Operator:
         self.process.kill()
         self.process.wait()
 
+    close = end
 
-def until(condition: Callable[[], Any], what: str, seconds: float, operator: Operator | None = None) -> Any:
+
+class Talkative(Operator):
+    """One that lets kopf tell all that it does."""
+
+    program = ("-c", f"from {MODULE} import logs, main; logs._QUIET.clear(); main.main([])")
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 90.0, operator: Operator | None = None) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         tail = operator.log.read_text()[-4000:] if operator else ""
@@ -89,6 +103,16 @@ def environment(operator_environment: dict[str, str], api: ControlPlane) -> dict
 def operator(environment: dict[str, str], tmp_path: Path) -> Iterator[Operator]:
     """A running operator that is ready."""
     running = Operator(environment, tmp_path / "operator.log")
+    try:
+        yield running.ready()
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def talkative(environment: dict[str, str], tmp_path: Path) -> Iterator[Operator]:
+    """A running operator whose kopf tells all."""
+    running = Talkative(environment, tmp_path / "operator.log", LOG_LEVEL="DEBUG")
     try:
         yield running.ready()
     finally:
@@ -160,7 +184,7 @@ def edit(api: ControlPlane, namespace: str, spec: dict[str, Any]) -> int:
 def test_it_says_who_holds_it_and_writes_nothing_but_status_and_its_finalizer(
     api: ControlPlane, operator: Operator, cluster: str
 ) -> None:
-    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", 15, operator)
+    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", operator=operator)
     metadata = get(api, cluster)["metadata"]
     assert metadata["finalizers"] == [FINALIZER]
     assert not [name for name in metadata.get("annotations", {}) if "kopf" in name]
@@ -172,30 +196,36 @@ def test_it_says_who_holds_it_and_writes_nothing_but_status_and_its_finalizer(
 
 
 def test_a_change_of_the_spec_is_seen_at_once(api: ControlPlane, operator: Operator, refused: str) -> None:
-    until(lambda: get(api, refused).get("status", {}).get("phase"), "a status", 15, operator)
+    until(lambda: get(api, refused).get("status", {}).get("phase"), "a status", operator=operator)
     generation = edit(api, refused, {"management": "Paused"})
-    until(lambda: observed(api, refused) == generation, "the new generation", 15, operator)
+    until(lambda: observed(api, refused) == generation, "the new generation", operator=operator)
 
 
-def test_a_deleted_cluster_is_gone_in_two_seconds_although_all_hosts_are_dead(
-    api: ControlPlane, operator: Operator, cluster: str
+def test_a_deleted_cluster_is_gone_at_once_although_all_hosts_are_dead(
+    api: ControlPlane, environment: dict[str, str], cluster: str, tmp_path: Path
 ) -> None:
-    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", 15, operator)
-    begun = time.monotonic()
-    api.kubectl("delete", "rsc", NAME, "-n", cluster, "--wait=false")
-    until(lambda: not get(api, cluster), "the end of the cluster", 10, operator)
-    assert time.monotonic() - begun < 2.0
-    until(lambda: f'namespace="{cluster}"' not in operator.probe("/metrics")[1], "no metrics of it", 5, operator)
+    """Nothing comes back from any of them, and the operator is more patient with them than this test with it.
+
+    That they take less than two seconds of a deletion is in tests/unit/test_departing.py, by a clock of its own.
+    """
+    for host in get(api, cluster)["spec"]["hosts"]:
+        nowhere = (host["address"], "lladdr", "02:00:00:00:00:01", "dev", api.network.bridge)
+        run(["ip", "neighbour", "replace", *nowhere, "nud", "permanent"])
+    settings = {"RSO_CONNECT_TIMEOUT": "3600", "RSO_DEPARTURE_TIMEOUT": "3600"}
+    with closing(Operator(environment | settings, tmp_path / "operator.log")) as operator:
+        operator.ready()
+        until(lambda: f'namespace="{cluster}"' in operator.probe("/metrics")[1], "metrics of it", operator=operator)
+        api.kubectl("delete", "rsc", NAME, "-n", cluster, "--wait=false")
+        until(lambda: not get(api, cluster), "the end of the cluster", operator=operator)
+        until(lambda: f'"{cluster}"' not in operator.probe("/metrics")[1], "no metrics of it", operator=operator)
 
 
 def test_a_deleted_namespace_goes_although_its_secrets_go_first(
     api: ControlPlane, operator: Operator, cluster: str
 ) -> None:
-    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", 15, operator)
+    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", operator=operator)
     api.kubectl("delete", "secret", "--all", "-n", cluster)
-    begun = time.monotonic()
-    api.kubectl("delete", "namespace", cluster, "--timeout=30s")
-    assert time.monotonic() - begun < 15.0
+    api.kubectl("delete", "namespace", cluster, "--timeout=90s")
 
 
 def test_what_was_made_for_a_plan_is_deleted_when_it_expires_and_no_cluster_is(
@@ -210,39 +240,40 @@ def test_what_was_made_for_a_plan_is_deleted_when_it_expires_and_no_cluster_is(
     body = {key: made[key] for key in ("apiVersion", "kind")} | {"metadata": metadata}
     api.apply([body | {"spec": made["spec"] | {"management": "Observe"}}])
     names = ("get", "rsc", "-n", refused, "-o", "name")
-    until(lambda: "-plan-1" not in api.kubectl(*names), "that it is gone", 30, operator)
+    until(lambda: "-plan-1" not in api.kubectl(*names), "that it is gone", operator=operator)
     assert datetime.now(UTC) > when
     assert get(api, refused)["metadata"]["uid"] == made["metadata"]["uid"]
-    until(lambda: f"{NAME}-plan-1" not in operator.probe("/metrics")[1], "no metrics of it", 5, operator)
+    until(lambda: f"{NAME}-plan-1" not in operator.probe("/metrics")[1], "no metrics of it", operator=operator)
 
 
-def test_a_term_signal_ends_it_soon_and_gives_the_lease_up(api: ControlPlane, operator: Operator, cluster: str) -> None:
-    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", 15, operator)
-    begun = time.monotonic()
+def test_a_term_signal_ends_it_soon_and_gives_the_lease_up(
+    api: ControlPlane, talkative: Operator, cluster: str
+) -> None:
+    operator = talkative
+    until(lambda: get(api, cluster).get("status", {}).get("phase"), "a status", operator=operator)
     operator.process.terminate()
-    assert operator.process.wait(20) == 0
-    assert time.monotonic() - begun < 5.0
+    assert operator.process.wait(90) == 0
+    assert operator.said("Hung tasks stopping is skipped: no tasks given."), "kopf waits 5 s for those"
     assert "holderIdentity" not in api.get("lease", ACCOUNT, "-n", ACCOUNT)["spec"]
     ours = [line for line in operator.lines() if not line["logger"].startswith("kopf")]
     assert [line for line in ours if line["level"] in ("error", "critical")] == []
     assert get(api, cluster)["metadata"]["finalizers"] == [FINALIZER]
 
 
-def test_a_second_operator_waits_alive_and_follows_a_killed_one(
-    environment: dict[str, str], operator: Operator, tmp_path: Path
+def test_a_second_operator_waits_alive_and_follows_a_killed_one_at_once(
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
-    second = Operator(environment, tmp_path / "second.log", PORT + 1)
-    try:
-        until(lambda: second.said("the Lease is held by"), "that it waits", 20, second)
-        assert second.probe("/healthz")[0] == 200
-        assert second.probe("/readyz")[0] == 503
-        assert second.probe("/readyz/standby")[0] == 200
-        operator.end()
-        begun = time.monotonic()
-        second.ready()
-        assert time.monotonic() - begun < 10.0
-    finally:
-        second.end()
+    """Not when the Lease ends: that takes longer than any test."""
+    patient = environment | {"RSO_LEASE_DURATION": "36000"}
+    with closing(Operator(patient, tmp_path / "operator.log")) as operator:
+        operator.ready()
+        with closing(Operator(patient, tmp_path / "second.log", PORT + 1)) as second:
+            until(lambda: second.said("the Lease is held by"), "that it waits", operator=second)
+            assert second.probe("/healthz")[0] == 200
+            assert second.probe("/readyz")[0] == 503
+            assert second.probe("/readyz/standby")[0] == 200
+            operator.end()
+            second.ready()
 
 
 def test_who_waits_for_the_lease_ends_on_a_term_signal(
@@ -250,9 +281,9 @@ def test_who_waits_for_the_lease_ends_on_a_term_signal(
 ) -> None:
     second = Operator(environment, tmp_path / "second.log", PORT + 1)
     try:
-        until(lambda: second.said("the Lease is held by"), "that it waits", 20, second)
+        until(lambda: second.said("the Lease is held by"), "that it waits", operator=second)
         second.process.terminate()
-        assert second.process.wait(10) == 0
+        assert second.process.wait(90) == 0
     finally:
         second.end()
     assert operator.probe("/readyz")[0] == 200
@@ -261,31 +292,29 @@ def test_who_waits_for_the_lease_ends_on_a_term_signal(
 def test_it_ends_when_another_holds_the_lease(api: ControlPlane, operator: Operator) -> None:
     patch = '{"spec":{"holderIdentity":"somebody-else"}}'
     api.kubectl("patch", "lease", ACCOUNT, "-n", ACCOUNT, "--type=merge", "-p", patch)
-    assert operator.process.wait(10) == 1
-    last = operator.lines()[-1]
-    assert last["level"] == "critical"
-    assert last["message"] == (
+    assert operator.process.wait(90) == 1
+    assert [line["message"] for line in operator.lines() if line["level"] == "critical"] == [
         f"the Lease {ACCOUNT}/{ACCOUNT} is held by somebody-else, not by this process; this process ends"
-    )
+    ]
     assert api.get("lease", ACCOUNT, "-n", ACCOUNT)["spec"]["holderIdentity"] == "somebody-else"
 
 
 def test_an_api_server_that_hangs_ends_nothing_and_stops_changes(
     api: ControlPlane, operator: Operator, refused: str
 ) -> None:
-    until(lambda: get(api, refused).get("status", {}).get("phase"), "a status", 15, operator)
+    until(lambda: get(api, refused).get("status", {}).get("phase"), "a status", operator=operator)
     pid = api.daemons.pid("kube-apiserver")
     assert pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        until(lambda: operator.probe("/readyz")[0] == 503, "a Lease that is overdue", 20, operator)
+        until(lambda: operator.probe("/readyz")[0] == 503, "a Lease that is overdue", operator=operator)
         assert operator.probe("/healthz")[0] == 200
         assert "rso_lease_fresh 0.0" in operator.probe("/metrics")[1]
     finally:
         os.kill(pid, signal.SIGCONT)
     operator.ready()
     generation = edit(api, refused, {"management": "Paused"})
-    until(lambda: observed(api, refused) == generation, "the new generation", 30, operator)
+    until(lambda: observed(api, refused) == generation, "the new generation", operator=operator)
     assert operator.process.poll() is None
 
 
@@ -300,7 +329,7 @@ def test_an_api_server_that_hangs_ends_nothing_and_stops_changes(
 def test_a_wrong_setting_ends_it_with_a_sentence(name: str, value: str, words: str) -> None:
     mine = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCE, name: value}
     done = subprocess.run(
-        [sys.executable, "-m", MODULE], env=mine, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-m", MODULE], env=mine, capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode == 2
     assert f"redis-sentinel-operator: {words}" in done.stderr
@@ -309,7 +338,7 @@ def test_a_wrong_setting_ends_it_with_a_sentence(name: str, value: str, words: s
 def test_a_taken_port_ends_it_with_a_sentence(environment: dict[str, str], operator: Operator, tmp_path: Path) -> None:
     second = Operator(environment, tmp_path / "second.log", operator.port)
     try:
-        assert second.process.wait(20) == 1
+        assert second.process.wait(90) == 1
     finally:
         second.end()
     message = second.lines()[-1]["message"]

@@ -10,6 +10,7 @@ from redis_sentinel_operator.errors import SpecRefused
 from redis_sentinel_operator.kube.client import KubeClient, path_of
 from redis_sentinel_operator.kube.secrets import SshKeys, read_password, read_ssh_secret
 
+pytestmark = pytest.mark.timeout(240)
 SSH = "kubernetes.io/ssh-auth"
 BASIC = "kubernetes.io/basic-auth"
 

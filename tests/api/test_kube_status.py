@@ -15,6 +15,7 @@ from redis_sentinel_operator.kube.client import KubeClient, cluster_path
 from redis_sentinel_operator.kube.status import FIELD_MANAGER, StatusWriter
 from redis_sentinel_operator.model.desired import ClusterRef
 
+pytestmark = pytest.mark.timeout(240)
 NAME = "redis-cluster"
 FULL = {
     "phase": "Healthy",

@@ -13,7 +13,7 @@ from lab.controlplane import ControlPlane, KubectlError
 from redis_sentinel_operator.api.crd import schema
 
 __all__ = ["cluster"]  # a fixture
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 RSC = ("rsc", "redis-cluster", "-n", "redis")
 
 
@@ -57,11 +57,11 @@ def test_describe_has_the_sentences_for_people(api: ControlPlane, cluster: Docum
 def test_wait_ends_when_it_is_so_and_says_when_it_is_not(api: ControlPlane, cluster: Document) -> None:
     write_status(api, full_status())
     met = "redissentinelcluster.redis-sentinel-operator.io/redis-cluster condition met\n"
-    assert api.kubectl("wait", *RSC, "--for=condition=Ready", "--timeout=5s") == met
-    assert api.kubectl("wait", *RSC, "--for=jsonpath={.status.phase}=WaitingForYou", "--timeout=5s") == met
-    assert api.kubectl("wait", *RSC, "--for=jsonpath={.status.acts[-1:].result}=Done", "--timeout=5s") == met
+    assert api.kubectl("wait", *RSC, "--for=condition=Ready", "--timeout=90s") == met
+    assert api.kubectl("wait", *RSC, "--for=jsonpath={.status.phase}=WaitingForYou", "--timeout=90s") == met
+    assert api.kubectl("wait", *RSC, "--for=jsonpath={.status.acts[-1:].result}=Done", "--timeout=90s") == met
     with pytest.raises(KubectlError, match="timed out waiting for the condition"):
-        api.kubectl("wait", *RSC, "--for=condition=QuorumHealthy", "--timeout=1s")
+        api.kubectl("wait", *RSC, "--for=condition=QuorumHealthy", "--timeout=5s")
 
 
 def test_a_wide_row_is_whole(api: ControlPlane, cluster: Document) -> None:

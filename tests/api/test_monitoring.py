@@ -11,11 +11,11 @@ from monitoring.manifests import MONITORING, document
 OPERATOR = "redis-sentinel-operator"
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)
 def test_the_api_server_takes_what_is_there_and_drops_nothing_of_it(api: ControlPlane) -> None:
     api.apply(monitor_definitions())
-    api.kubectl("wait", "--for=condition=Established", "crd", "podmonitors.monitoring.coreos.com", "--timeout=20s")
-    api.kubectl("wait", "--for=condition=Established", "crd", "prometheusrules.monitoring.coreos.com", "--timeout=20s")
+    api.kubectl("wait", "--for=condition=Established", "crd", "podmonitors.monitoring.coreos.com", "--timeout=90s")
+    api.kubectl("wait", "--for=condition=Established", "crd", "prometheusrules.monitoring.coreos.com", "--timeout=90s")
     api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR}}])
     api.wait_until(lambda: _applied(api), "the definitions to be served")
     for kind, name in (("podmonitor", "podmonitor.yaml"), ("prometheusrule", "prometheusrule.yaml")):

@@ -27,7 +27,7 @@ from redis_sentinel_operator.api.status import (
     Status,
 )
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*/cluster.yaml"))
 AT = "2026-01-02T03:04:05.678Z"
 

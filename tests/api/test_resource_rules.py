@@ -15,7 +15,7 @@ from api.examples import GONE, Document, changed, hosts, largest, seed
 from lab.controlplane import ControlPlane, KubectlError
 from redis_sentinel_operator.conf.table import TABLE, Owner
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 SIX = [{"name": f"h{n}", "address": f"fd00::{n}"} for n in range(1, 4)]
 Changes = Mapping[str, object]
 

@@ -23,7 +23,7 @@ from lab.operator import ROOT
 from redis_sentinel_operator.cli.exits import FORBIDDEN, NOT_DONE, NOT_FOUND, TIMED_OUT, USAGE
 from redis_sentinel_operator.cli.main import rsc as commands
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 HEALTHY: dict[str, Any] = {"phase": "Healthy", "message": "all is as declared", "observedGeneration": 1}
 
 
@@ -295,6 +295,7 @@ def test_only_the_users_own_rights(api: ControlPlane, rsc: Rsc, file: dict[str, 
     account = f"--serviceaccount={rsc.namespace}:reader"
     api.kubectl("create", "rolebinding", "reader", "--role=reader", account, "-n", rsc.namespace)
     reader = Rsc(api.serviceaccount_kubeconfig(rsc.namespace, "reader"), rsc.namespace, rsc.capsys)
+    api.wait_until_allowed(reader.kubeconfig, "list", "rsc", "-n", rsc.namespace)
     assert reader("status").code == 0
     for command in (["pause", NAME], ["drill", NAME], ["fence", NAME, "redis_slave01"], ["rotate", NAME, "--generate"]):
         said = reader(*command)

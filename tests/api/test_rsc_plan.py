@@ -15,7 +15,7 @@ from api.rsc import NAME, Rsc, annotation
 from lab.controlplane import ControlPlane
 from redis_sentinel_operator.cli.exits import DRIFT, FORBIDDEN, NOT_DONE, TIMED_OUT, USAGE
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 ITEM = {"host": "redis_slave01", "what": "set repl-timeout", "why": "the spec has 77", "impact": "None"}
 
 

@@ -17,7 +17,7 @@ from lab.operator import pass_counts
 from redis_sentinel_operator.handlers import FINALIZER
 from redis_sentinel_operator.scope import scope_from_environment
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 QUICK = {"RSO_RESYNC": "1.5"}
 
 
@@ -30,7 +30,11 @@ def install(api: ControlPlane, home: str, *values: str, release: str = "redis-se
     (deployment,) = (each for each in made if each["kind"] == "Deployment")
     spec = deployment["spec"]["template"]["spec"]
     said = {each["name"]: each["value"] for each in spec["containers"][0]["env"] if each["name"].startswith("RSO_")}
-    return api.operator_environment(home, spec["serviceAccountName"]) | said
+    environment = api.operator_environment(home, spec["serviceAccountName"])
+    listed: list[tuple[str, ...]] = [("-n", each) for each in said.get("RSO_NAMESPACES", "").split(",") if each]
+    for where in listed or [("-A",)]:
+        api.wait_until_allowed(Path(environment["KUBECONFIG"]), "list", "rsc", *where)
+    return environment | said
 
 
 def remove(api: ControlPlane, *namespaces: str) -> None:
@@ -38,7 +42,7 @@ def remove(api: ControlPlane, *namespaces: str) -> None:
         if get(api, namespace):
             patch = '{"metadata":{"finalizers":null}}'
             api.kubectl("patch", "rsc", NAME, "-n", namespace, "--type=merge", "-p", patch)
-    api.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")  # each takes seconds
+    api.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=90s")  # each takes seconds
 
 
 def looks_after(operator: Operator, namespace: str) -> bool:
@@ -76,27 +80,33 @@ def test_a_list_of_namespaces_is_looked_after_and_one_that_comes_later_as_well(
     ours, others = two
     api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "later"}}])
     environment = install(api, "listed", f"watch.namespaces={{{ours},later}}")
-    api.kubectl("delete", "namespace", "later", "--timeout=60s")
+    api.kubectl("delete", "namespace", "later", "--timeout=90s")
     operator = Operator(environment, tmp_path / "operator.log", PORT + 2, **QUICK)
     try:
         operator.ready()
-        until(lambda: is_told(api, ours), "a status", 20, operator)
-        until(lambda: operator.said("the clusters in namespace later are not looked after"), "its word", 10, operator)
+        until(lambda: is_told(api, ours), "a status", operator=operator)
+        until(
+            lambda: operator.said("the clusters in namespace later are not looked after"), "its word", operator=operator
+        )
         told = len(operator.lines())
         api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "later"}}])
         install(api, "listed", f"watch.namespaces={{{ours},later}}")
         cluster = seed()
         cluster["metadata"]["namespace"] = "later"
         api.apply([cluster])
-        until(lambda: is_told(api, "later"), "a status there as well", 20, operator)
+        until(lambda: is_told(api, "later"), "a status there as well", operator=operator)
         again = [line for line in operator.lines()[told:] if "are not looked after" in line["message"]]
         assert again == [], "said once"
-        api.kubectl("delete", "rsc", NAME, "-n", ours, "--timeout=20s")
-        api.kubectl("delete", "namespace", ours, "--timeout=60s")
-        until(lambda: not looks_after(operator, ours), "no metrics of it", 20, operator)
-        until(lambda: operator.said(f"the clusters in namespace {ours} are not looked after"), "its end", 20, operator)
+        api.kubectl("delete", "rsc", NAME, "-n", ours, "--timeout=90s")
+        api.kubectl("delete", "namespace", ours, "--timeout=90s")
+        until(lambda: not looks_after(operator, ours), "no metrics of it", operator=operator)
+        until(
+            lambda: operator.said(f"the clusters in namespace {ours} are not looked after"),
+            "its end",
+            operator=operator,
+        )
         generation = edit(api, "later")
-        until(lambda: get(api, "later")["status"]["observedGeneration"] == generation, "that", 20, operator)
+        until(lambda: get(api, "later")["status"]["observedGeneration"] == generation, "that", operator=operator)
         assert not is_told(api, others)
         assert "finalizers" not in get(api, others)["metadata"]
     finally:
@@ -140,21 +150,22 @@ def test_two_operators_share_the_fleet_by_labels(api: ControlPlane, labelled: li
             operator.ready()
             comes_to_look_after(api, operator, own)
             assert not looks_after(operator, other)
-        time_for_a_resync(second)
+        for operator in (first, second):
+            time_for_a_resync(operator)
         before = {name: get(api, name) for name in labelled}
         assert [each["metadata"].get("finalizers") for each in before.values()] == [[FINALIZER], [FINALIZER], None]
         time_for_a_resync(first)
         assert {name: get(api, name) for name in labelled} == before, "they leave each other's alone"
         label(api, ours, "b")
-        until(lambda: looks_after(second, ours), "the other one in charge", 20, second)
-        until(lambda: not looks_after(first, ours), "the first one to let it go", 20, first)
+        until(lambda: looks_after(second, ours), "the other one in charge", operator=second)
+        until(lambda: not looks_after(first, ours), "the first one to let it go", operator=first)
         generation = edit(api, ours)
-        until(lambda: get(api, ours)["status"]["observedGeneration"] == generation, "its work", 20, second)
+        until(lambda: get(api, ours)["status"]["observedGeneration"] == generation, "its work", operator=second)
         assert get(api, ours)["metadata"]["finalizers"] == [FINALIZER]
         label(api, ours, "a")
-        until(lambda: looks_after(first, ours), "the first one in charge again", 20, first)
-        until(lambda: not looks_after(second, ours), "the other one to let it go", 20, second)
-        api.kubectl("delete", "rsc", NAME, "-n", ours, "--timeout=20s")
+        until(lambda: looks_after(first, ours), "the first one in charge again", operator=first)
+        until(lambda: not looks_after(second, ours), "the other one to let it go", operator=second)
+        api.kubectl("delete", "rsc", NAME, "-n", ours, "--timeout=90s")
         assert not is_told(api, nobodys)
     finally:
         first.end()
@@ -162,14 +173,14 @@ def test_two_operators_share_the_fleet_by_labels(api: ControlPlane, labelled: li
 
 
 def comes_to_look_after(api: ControlPlane, operator: Operator, namespace: str) -> None:
-    until(lambda: is_told(api, namespace), "a status", 20, operator)
-    until(lambda: looks_after(operator, namespace), "its metrics", 10, operator)
+    until(lambda: is_told(api, namespace), "a status", operator=operator)
+    until(lambda: looks_after(operator, namespace), "its metrics", operator=operator)
 
 
 def time_for_a_resync(operator: Operator) -> None:
     """Return after two more passes."""
-    before = passes(operator)
-    until(lambda: passes(operator) >= before + 2, "two passes", 30, operator)
+    before = until(lambda: passes(operator), "a pass", operator=operator)
+    until(lambda: passes(operator) >= before + 2, "two passes", operator=operator)
 
 
 SELECTORS = [
@@ -203,7 +214,7 @@ def of_all_labels(api: ControlPlane) -> Iterator[str]:
         cluster["metadata"] = {"name": f"c{number}", "namespace": namespace, "labels": labels}
         api.apply([cluster])
     yield namespace
-    api.kubectl("delete", "namespace", namespace, "--timeout=60s")
+    api.kubectl("delete", "namespace", namespace, "--timeout=90s")
 
 
 def test_a_selector_means_what_it_means_to_the_api_server(api: ControlPlane, of_all_labels: str) -> None:

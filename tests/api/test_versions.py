@@ -16,7 +16,7 @@ from lab.controlplane import ControlPlane
 from lab.operator import ACCOUNT, ROOT
 from redis_sentinel_operator.api.crd import NEVER
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 FIRST = Path(__file__).parent / "versions" / "first"
 PRESENT = ROOT / "crds"
 
@@ -73,7 +73,7 @@ def test_this_operator_does_not_start_on_the_first_definition(
 ) -> None:
     operator = Operator(environment, tmp_path / "operator.log")
     try:
-        assert operator.process.wait(40) == 1
+        assert operator.process.wait(90) == 1
     finally:
         operator.end()
     has_no = "the served redissentinelclusters.redis-sentinel-operator.io has no field status"
@@ -117,7 +117,7 @@ def test_what_a_later_version_knows_is_not_passed_over(
     later.kubectl("patch", "rsc", NAME, "-n", cluster, "--subresource=status", "--type=merge", "-p", with_status)
     operator = Operator(environment, tmp_path / "operator.log")
     try:
-        status = until(lambda: told(later, cluster), "its word", 60, operator)
+        status = until(lambda: told(later, cluster), "its word", operator=operator)
         mend = "a later version of the operator knows it, this one does not and changes nothing; run that version, or"
         assert status["phase"] == "Blocked"
         assert status["message"] == (
@@ -126,7 +126,9 @@ def test_what_a_later_version_knows_is_not_passed_over(
         edit(later, cluster, {"mood": None})
         patch = [{"op": "remove", "path": "/spec/hosts/1/witness"}]
         later.kubectl("patch", "rsc", NAME, "-n", cluster, "--type=json", "-p", json.dumps(patch))
-        until(lambda: "later version" not in get(later, cluster)["status"]["message"], "its going on", 40, operator)
+        until(
+            lambda: "later version" not in get(later, cluster)["status"]["message"], "its going on", operator=operator
+        )
     finally:
         operator.end()
 

@@ -35,8 +35,8 @@ from lab.model import LabConfig
 from lab.processes import Process, process
 
 STATE = Path("/run/redis-sentinel-control-plane")
-START_SECONDS = 60.0
-CLEANING_SECONDS = 30.0  # that the guardian of a driver that died may take
+START_SECONDS = 120.0
+CLEANING_SECONDS = 90.0  # that the guardian of a driver that died may take
 TOKEN_SECONDS = 24 * 3600
 
 # what objects of ours meet: the others would only add memory and seconds to each start
@@ -196,7 +196,7 @@ class ControlPlane:
             self.claim = None
 
     def kubectl(
-        self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60.0
+        self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 120.0
     ) -> str:
         """The output of `kubectl ARGUMENTS`, as the administrator or as whom `kubeconfig` names.
 
@@ -230,9 +230,24 @@ class ControlPlane:
         path = self.directory / f"{namespace}.{name}.kubeconfig"
         return self._kubeconfig(path, f"{namespace}/{name}", token)
 
+    def wait_until_allowed(self, kubeconfig: Path, *what: str) -> None:
+        """Return when that account may do it (`get rsc -n redis`): the API server learns of a binding a moment later.
+
+        Raises TimeoutError.
+        """
+
+        def allowed() -> bool:
+            try:
+                return self.kubectl("auth", "can-i", *what, kubeconfig=kubeconfig).startswith("yes")
+            except KubectlError:
+                return False
+
+        self.wait_until(allowed, f"{kubeconfig.name} to be allowed to {' '.join(what)}")
+
     def operator_environment(self, namespace: str, name: str) -> dict[str, str]:
         """What the operator needs in its environment to run as a process with the rights of that ServiceAccount."""
         kubeconfig = self.serviceaccount_kubeconfig(namespace, name)
+        self.wait_until_allowed(kubeconfig, "create", "leases", "-n", namespace)
         return {"KUBECONFIG": str(kubeconfig), "POD_NAMESPACE": namespace, "LOG_FORMAT": "json"}
 
     def wait_until(
@@ -345,7 +360,7 @@ class ControlPlane:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         try:
-            with opener.open(request, timeout=5) as response:
+            with opener.open(request, timeout=20) as response:
                 return bytes(response.read())
         except OSError:
             return None
