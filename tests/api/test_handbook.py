@@ -28,7 +28,7 @@ from redis_sentinel_operator.api.unsupported import refuse_unsupported
 from redis_sentinel_operator.handlers import FINALIZER
 from redis_sentinel_operator.model.secret import Secret
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)  # a page has up to thirty commands
 NAME, SUBNET = os.environ.get("PAGES_LAB", "pages 192.168.34.0/24").split()
 RSC = ("rsc", "redis-cluster", "-n", NAMESPACE)
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
