@@ -103,8 +103,10 @@ def _its_vote_counts(rig: Rig, host: Host, others: Sequence[Host]) -> None:
     with rig.sentinel(host.name) as client:
         assert wait_until(lambda: client.sentinel_get_master_addr_by_name(NAME)[0] != old.address, 60.0)
     rig.operator.start()
-    rig.wait(lambda s: is_healthy(s) and s["ready"] == "4/4", "all back", 120)
-    assert rig.master_by_role() == [master(rig.status())]
+    status = rig.wait(
+        lambda s: master(s) != old.name and is_healthy(s) and s["ready"] == "4/4", "all back, and told anew", 120
+    )
+    assert rig.master_by_role() == [master(status)]
 
 
 @pytest.mark.long
