@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from e2e.acting import not_to_be_lost
 from e2e.rig import NAME, Rig, Status, condition, is_healthy, master
-from e2e.test_scaling import declare, installed, is_out
+from e2e.test_scaling import declare, forget, installed, is_out
 from lab.ledger import ledger
 from lab.seed import NAMESPACE
 
-PROCESSES = "pgrep -a 'redis-(ser|sen)'"
+PROCESSES = "pgrep -a '(redis|valkey)-(ser|sen)'"
 
 
 def name_hosts(rig: Rig, *names: str) -> int:
@@ -42,7 +43,7 @@ def test_a_replica_is_booted_in_maintenance_and_comes_back_in_sync(seed: Rig) ->
         assert condition(status, "Ready")["reason"] == "HealthyButForSome"
         assert status["message"].endswith(f"Left out on purpose: {name} (spec.maintenanceHosts).")
 
-        host.run("systemctl disable -q redis redis-sentinel")
+        host.run(f"systemctl disable -q {' '.join(host.family.units)}")
         host.shut_down()
         status = seed.wait(lambda s: host_of(s, name)["redis"] == "Unknown", "it is away", 30)
         assert (status["phase"], condition(status, "HostsReachable")["status"]) == ("Healthy", "True")
@@ -58,7 +59,7 @@ def test_a_replica_is_booted_in_maintenance_and_comes_back_in_sync(seed: Rig) ->
         assert (status["replicas"], status["sentinels"]) == ("3/3", "3/3")
         book.wait(30, seed.lab[master(status)].address)
     assert book.missing(host) == []
-    assert host.run("systemctl is-enabled redis redis-sentinel").stdout.split() == ["enabled", "enabled"]
+    assert host.run(f"systemctl is-enabled {' '.join(host.family.units)}").stdout.split() == ["enabled", "enabled"]
 
 
 @pytest.mark.timeout(300)
@@ -76,7 +77,7 @@ def test_a_master_is_replaced_before_it_is_stopped(seed: Rig) -> None:
             lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 60
         )
         book.wait(30, seed.lab[new].address)
-    assert [ack for ack in book.missing(seed.lab[new]) if ack.kind == "plain"] == []
+    assert not_to_be_lost(seed, book.missing(seed.lab[new])) == []
 
 
 @pytest.mark.long
@@ -94,9 +95,9 @@ def test_a_fenced_host_that_is_taken_out_leaves_and_nothing_starts_there(bare: R
     assert [each["name"] for each in status["hosts"]] == [each.name for each in list(rig.lab)[:3]]
     assert is_out(host)
     assert book.missing(rig.lab[master(status)]) == []
-    host.run("systemctl start redis redis-sentinel")
+    host.run(f"systemctl start {' '.join(host.family.units)}")
     assert host.run(PROCESSES, check=False).stdout == ""
-    host.run("rm -f /var/lib/redis/* /etc/redis-sentinel.conf")
+    forget(host)
     declare(rig, 4)
     status = rig.wait_healthy()
     assert (status["ready"], status["sentinels"]) == ("4/4", "4/4")

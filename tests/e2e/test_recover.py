@@ -36,12 +36,13 @@ def test_the_stopped_master_itself_comes_back_with_all_that_was_acknowledged(see
     )
     with nobody_to_promote(seed), ledger(seed.lab, seed.password) as book:
         with commands_seen(seed.lab) as seen:
-            seed.lab[old].run("systemctl stop redis")
+            unit = seed.lab[old].family.units[0]
+            seed.lab[old].run(f"systemctl stop {unit}")
             seed.wait(lambda s: _reason(s) == "MasterStopped", "the dead master told", 40)
             told = answer(seed, ask(seed, f"recover {old}"))
             assert (told["result"], told["message"]) == ("Refused", TOO_EARLY)
             dead_end(seed)
-            assert seed.lab[old].run("systemctl is-active redis", check=False).stdout.strip() == "inactive"
+            assert seed.lab[old].run(f"systemctl is-active {unit}", check=False).stdout == "inactive\n"
             told = answer(seed, ask(seed, "recover redis_slave09"))
             names = ", ".join(host.name for host in seed.lab if host.name != old)
             assert told["message"] == (
@@ -73,7 +74,7 @@ def test_a_replica_is_promoted_and_all_sentinels_follow_it(seed: Rig) -> None:
         client.set("before", "kept")
         assert client.wait(3, 5000) == 3
     with nobody_to_promote(seed):
-        seed.lab[old].run("systemctl kill -s KILL redis")
+        seed.lab[old].run(f"systemctl kill -s KILL {seed.lab[old].family.units[0]}")
         dead_end(seed)
         _, told = asked_between_attempts(seed, f"recover {new}")
         assert told["result"] == "Done", told

@@ -21,17 +21,18 @@ from lab.ledger import ledger
 from lab.processes import wait_until
 
 _LONG = {"repl-ping-slave-period": 10, "repl-timeout": 600}  # a master counts a replica that is cut off for so long
-_CONF = "/etc/redis-sentinel.conf"
 
 
 def my_id(host: Host) -> str:
     """The id in a sentinel's own file."""
-    return host.run(f"sed -n 's/^sentinel myid //p' {_CONF}").stdout.strip()
+    return host.run(f"sed -n 's/^sentinel myid //p' {host.family.sentinel_conf}").stdout.strip()
 
 
 def epochs(host: Host) -> Mapping[str, int]:
     """What its file says of epochs, by their names."""
-    found = re.findall(r"^sentinel (\S+-epoch) (?:\S+ )?(\d+)$", host.run(f"cat {_CONF}").stdout, re.MULTILINE)
+    found = re.findall(
+        r"^sentinel (\S+-epoch) (?:\S+ )?(\d+)$", host.run(f"cat {host.family.sentinel_conf}").stdout, re.MULTILINE
+    )
     return {name: int(number) for name, number in found}
 
 
@@ -73,7 +74,7 @@ def test_a_fresh_machine_at_the_same_address_comes_as_the_voter_that_it_was(bare
         host.boot()
         assert host.run("cat /etc/machine-id").stdout != machine
         rig.wait(lambda s: condition(s, "HostsReachable")["reason"] == "HostKeyChanged", "nothing is sent to it", 60)
-        assert host.run("rpm -q redis", check=False).returncode != 0
+        assert host.run(f"rpm -q {host.family.redis.name}", check=False).returncode != 0
         changes = len(done(rig))
         rig.declare(redis={"config": _LONG})  # the Secret with its new key
         rig.wait(lambda s: "the former machine answers" in str(s), "what still hears the former one is told", 30)
@@ -97,13 +98,15 @@ def _its_vote_counts(rig: Rig, host: Host, others: Sequence[Host]) -> None:
     assert old in others
     away = next(other for other in others if other != old)
     rig.operator.kill()
-    away.run("systemctl stop redis-sentinel")
-    old.run("systemctl kill -s KILL redis")
+    away.run(f"systemctl stop {away.family.units[1]}")
+    old.run(f"systemctl kill -s KILL {old.family.units[0]}")
     with rig.sentinel(host.name) as client:
         assert wait_until(lambda: client.sentinel_get_master_addr_by_name(NAME)[0] != old.address, 60.0)
     rig.operator.start()
-    rig.wait(lambda s: is_healthy(s) and s["ready"] == "4/4", "all back", 120)
-    assert rig.master_by_role() == [master(rig.status())]
+    status = rig.wait(
+        lambda s: master(s) != old.name and is_healthy(s) and s["ready"] == "4/4", "all back, and told anew", 120
+    )
+    assert rig.master_by_role() == [master(status)]
 
 
 @pytest.mark.long

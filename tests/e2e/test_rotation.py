@@ -39,7 +39,7 @@ def test_a_new_password_under_writes_and_back(seed: Rig) -> None:
     with watched(seed, second):
         rotated(seed, second)
         replica = next(host for host in seed.lab.replicas if host.name != master(seed.status()))
-        replica.run("systemctl restart redis redis-sentinel")
+        replica.run(f"systemctl restart {' '.join(replica.family.units)}")
         seed.wait(lambda s: is_healthy(s) and (s["replicas"], s["sentinels"]) == ("3/3", "3/3"), "all in touch", 60)
         wait_for(lambda: linked(seed, replica.name), "its link to the master: it was started with the new one", 60)
         settle(seed)

@@ -11,6 +11,7 @@ import pytest
 
 from e2e.acting import answer, ask
 from e2e.rig import NAME, Rig, Status, is_healthy, master
+from e2e.test_families import row
 from e2e.test_following import of_host
 from e2e.test_interrupted import accident
 from lab.faults import cut_off
@@ -20,7 +21,6 @@ from lab.observe import commands_seen
 from lab.seed import NAMESPACE
 
 _SETTINGS = {"downAfterMilliseconds": 5000, "failoverTimeoutMilliseconds": 10000}  # no quorum: it is the majority
-_UNITS = ("redis", "redis-sentinel")
 
 
 def hosts(rig: Rig, count: int) -> list[dict[str, Any]]:
@@ -64,9 +64,16 @@ def views(rig: Rig, count: int) -> list[tuple[int, int, int]]:
 
 def is_out(host: Host) -> bool:
     """Whether nothing of ours runs on a host, would come up with it, or claims it."""
-    units = [host.run(f"systemctl is-active {unit}; systemctl is-enabled {unit}", check=False) for unit in _UNITS]
+    units = [
+        host.run(f"systemctl is-active {unit}; systemctl is-enabled {unit}", check=False) for unit in host.family.units
+    ]
     claim = host.run("ls /var/lib/redis-sentinel-operator/state.json", check=False)
     return all(each.stdout.split() == ["inactive", "disabled"] for each in units) and claim.stdout == ""
+
+
+def forget(host: Host) -> None:
+    """Remove the data and the sentinel's file, as the README says, to add a host again."""
+    host.run(f"rm -f {row(host).data_dir}/* {host.family.sentinel_conf}")
 
 
 def done(rig: Rig) -> list[tuple[str, str]]:
@@ -112,12 +119,13 @@ def _leaves(rig: Rig, host: Host) -> None:
     assert columns(rig) == [master_before, "3/3", "2/2", "3/3", "Healthy"]
     told = done(rig)[changes:]
     there = [each.name for each in list(rig.lab)[:3]]
+    redis, sentinel = host.family.units
     assert sorted(told[:3]) == sorted((name, "set quorum on the sentinel") for name in there), told
     assert told[3:8] == [
-        (host.name, "disable redis-sentinel.service"),
-        (host.name, "stop sentinel (redis-sentinel.service)"),
-        (host.name, "disable redis.service"),
-        (host.name, "stop redis (redis.service)"),
+        (host.name, f"disable {sentinel}.service"),
+        (host.name, f"stop sentinel ({sentinel}.service)"),
+        (host.name, f"disable {redis}.service"),
+        (host.name, f"stop {redis} ({redis}.service)"),
         (host.name, "give up the claim"),
     ], told
     resets = [name for name, what in told[8:] if "SENTINEL RESET" in what]
@@ -179,7 +187,7 @@ def test_a_master_leaves_after_a_switchover_and_a_host_that_is_gone_when_it_is_f
     assert answer(rig, ask(rig, "switchover -"))["result"] == "Done"
     rig.wait_healthy()
     assert is_out(last)
-    last.run("rm -f /var/lib/redis/* /etc/redis-sentinel.conf")  # as the README says, to add it again
+    forget(last)
     _forgotten(rig, last)
 
 

@@ -16,7 +16,7 @@ from e2e.test_restart import waits_for_a_restart
 from e2e.test_rotation import another, everywhere, in_sync, put
 from e2e.test_scaling import declare, installed
 from e2e.test_switchover import settle
-from e2e.test_upgrade import NEWER, version, with_the_older_one
+from e2e.test_upgrade import newer, version, with_the_older_one
 from lab.ledger import Ledger
 from lab.processes import wait_until
 from lab.seed import NAMESPACE
@@ -75,7 +75,10 @@ class _Restart(Undertaking):
 
 class _Upgrade(Undertaking):
     fresh = True
-    declared: Mapping[str, Any] = {"package": {"version": NEWER}}
+
+    def __init__(self, rig: Rig, verb: str) -> None:
+        super().__init__(rig, verb)
+        self.declared = {"package": {"version": newer(rig)}}
 
     def prepare(self, step: str) -> None:
         with_the_older_one(self.rig)
@@ -94,12 +97,12 @@ class _Upgrade(Undertaking):
 
     def end(self) -> None:
         """One that was given up begins anew when somebody asks; that of a new resource by itself."""
-        rig = self.rig
-        if {version(host) for host in rig.lab} != {NEWER} and self._last(rig.status()).get("result") == "Failed":
+        rig, wanted = self.rig, {newer(self.rig)}
+        if {version(host) for host in rig.lab} != wanted and self._last(rig.status()).get("result") == "Failed":
             rig.wait(lambda s: (s["replicas"], s["sentinels"]) == ("3/3", "3/3"), "all in touch", 60)
             time.sleep(11)  # a procedure begins when all is settled
             assert answer(rig, ask(rig, "upgrade -"), 300)["result"] == "Done"
-        rig.wait(lambda s: is_healthy(s) and {version(host) for host in rig.lab} == {NEWER}, "the newer one", 300)
+        rig.wait(lambda s: is_healthy(s) and {version(host) for host in rig.lab} == wanted, "the newer one", 300)
 
 
 class _Rotation(Undertaking):
