@@ -7,16 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+from lab.hosts import Host
+
 
 @contextmanager
-def watching_command_lines(word: str) -> Iterator[set[str]]:
-    """Collect the command lines on this machine and its lab hosts that hold the word, while the block runs."""
+def watching_command_lines(word: str, host: Host) -> Iterator[set[str]]:
+    """Collect the command lines on a host that hold the word, while the block runs.
+
+    Of that host alone: on others of this machine another suite may stop a redis as its package does, which shows it.
+    """
     found: set[str] = set()
     ended = Event()
+    leader = host.leader
+    assert leader is not None
+    processes = Path(f"/proc/{leader.pid}/root/proc")
 
     def watch() -> None:
         while not ended.wait(0.003):
-            for each in Path("/proc").glob("[0-9]*/cmdline"):
+            for each in processes.glob("[0-9]*/cmdline"):
                 try:
                     line = each.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 except OSError:

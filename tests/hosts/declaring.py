@@ -10,6 +10,7 @@ from hosts.stepping import conf, redis, sentinel, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.processes import wait_until
+from lab.resp import RespError
 from lab.seedcluster import MASTER_NAME
 from redis_sentinel_operator.conf import redis_conf
 from redis_sentinel_operator.conf.directives import canonical
@@ -76,7 +77,7 @@ def with_data(lab: Lab) -> Lab:
     set_up(lab)
     assert find_each_other(lab), "the sentinels did not find each other"
     redis(lab.master01, "EVAL", f"for i = 1, {KEYS} do redis.call('SET', 'key' .. i, i) end", "0")
-    assert wait_until(lambda: all(keys(host) == KEYS for host in lab.hosts), 20.0, 0.1)
+    assert wait_until(lambda: all(keys(host) == KEYS for host in lab.hosts), 60.0, 0.1)
     return lab
 
 
@@ -87,6 +88,21 @@ def declare(loop: Passes, config: Mapping[str, str], **changes: object) -> None:
 
 def keys(host: Host) -> object:
     return redis(host, "DBSIZE")
+
+
+async def keys_once_loaded(host: Host) -> object:
+    """Of one that was started just now, as soon as it says anything but that it is loading."""
+    found: list[object] = []
+
+    def says() -> bool:
+        try:
+            found.append(keys(host))
+        except RespError as error:
+            assert str(error).startswith("LOADING"), error
+        return bool(found)
+
+    await until(says)
+    return found[0]
 
 
 def pids(lab: Lab) -> dict[str, str]:
@@ -163,9 +179,10 @@ async def append_only(loop: Passes, whole: Lab) -> None:
     assert pids(whole) == processes
     assert all(has(host, {"appendonly": "yes"}) for host in whole.hosts)
     host = whole.replicas[0]
-    host.run(f"systemctl stop {watching}; systemctl kill -s KILL {server}")
+    dead = f"while systemctl -q is-active {server}; do sleep 0.1; done"
+    host.run(f"systemctl stop {watching}; systemctl kill -s KILL {server}; {dead}")
     await loop.until_settled()
-    assert keys(host) == KEYS
+    assert await keys_once_loaded(host) == KEYS
     declare(loop, {})
     await loop.until_settled()
     assert all(has(each, {"appendonly": "no"}) for each in whole.hosts)

@@ -51,14 +51,19 @@ def serving(server: Path, conf: str = "", password: str | None = None) -> Iterat
 @contextmanager
 def running(server: Path, file: Path, password: str | None = None, *, sentinel: bool = False) -> Iterator[redis.Redis]:
     """A server, or a sentinel, with a file that stays; where it listens is added to its words."""
-    port = free_port()
+    with reserved_port() as port, _running(server, file, password, port, sentinel) as client:
+        yield client
+
+
+@contextmanager
+def _running(server: Path, file: Path, password: str | None, port: int, sentinel: bool) -> Iterator[redis.Redis]:
     bind = [] if sentinel or b"\nbind " in file.read_bytes() else ["--bind", "127.0.0.1"]
     words = [*(["--sentinel"] if sentinel else []), "--port", str(port), *bind]
     own = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, server.parents[1].glob("lib/*-linux-gnu")))}
     process = subprocess.Popen([server, file, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=own)
     client = redis.Redis(port=port, password=password, protocol=2)
     try:
-        up = wait_until(lambda: process.poll() is not None or answers(client), 10.0, 0.02)
+        up = wait_until(lambda: process.poll() is not None or answers(client), 60.0, 0.02)
         assert up and process.poll() is None, _said(process)
         yield client
     finally:
@@ -69,13 +74,27 @@ def running(server: Path, file: Path, password: str | None = None, *, sentinel: 
         process.stdout.close()
 
 
-def free_port() -> int:
-    """A port that nobody listens on, below those that connections of this machine take for themselves."""
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that is nobody else's inside, below those that connections of this machine take for themselves.
+
+    Bound without SO_REUSEADDR it is had by one process of the machine alone; with it, set only then, the server, which
+    sets it too, may bind it beside.
+    """
+    with socket.socket() as mine:
+        port = _bound(mine)
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        yield port
+
+
+def _bound(mine: socket.socket) -> int:
     while True:
         port = random.randint(15000, 30000)
-        with socket.socket() as free:
-            if free.connect_ex(("127.0.0.1", port)):
-                return port
+        try:
+            mine.bind(("0.0.0.0", port))
+        except OSError:
+            continue
+        return port
 
 
 def answers(client: redis.Redis) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from hosts.passes import Passes
+from lab.faults import no_new_connections
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.resp import Resp
@@ -17,6 +19,8 @@ from redis_sentinel_operator.model.step import (
     Step,
 )
 
+DOWN_AFTER = "down-after-milliseconds"
+PATIENCE = 600_000  # milliseconds
 OF_THE_MACHINE = r"kernel: vm\."  # all labs share it, and a kubelet sets it
 
 
@@ -38,7 +42,7 @@ def has(host: Host, key: str, value: str) -> bool:
     return redis(host, "GET", key) == value
 
 
-async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(true):  # noqa: ASYNC110 - a host tells nobody
             await asyncio.sleep(0.1)
@@ -71,12 +75,45 @@ def leave_a_ring(lab: Lab, master: Host) -> Host:
 
 async def planned(loop: Passes, kind: type) -> Step:
     """The first step of a kind, once one is planned."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             steps = [each for each in (await loop.read()).todo.steps if isinstance(each.action, kind)]
             if steps:
                 return steps[0]
             await asyncio.sleep(0.2)
+
+
+def table(words: object) -> dict[str, str]:
+    """One row of what a sentinel answers."""
+    assert isinstance(words, list)
+    return {str(name): str(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def told(host: Host) -> dict[str, str]:
+    """What a sentinel says of the master."""
+    return table(sentinel(host, "SENTINEL", "MASTER", MASTER_NAME))
+
+
+@contextmanager
+def patient(*hosts: Host) -> Iterator[None]:
+    """Their sentinels call nobody down inside, however long a slow machine takes for what is looked at there."""
+    before = {host: told(host)[DOWN_AFTER] for host in hosts}
+    for host in hosts:
+        sentinel(host, "SENTINEL", "SET", MASTER_NAME, DOWN_AFTER, str(PATIENCE))
+    try:
+        yield
+    finally:
+        for host in hosts:
+            sentinel(host, "SENTINEL", "SET", MASTER_NAME, DOWN_AFTER, before[host])
+
+
+@contextmanager
+def kept_ignorant(*hosts: Host) -> Iterator[None]:
+    """A sentinel that forgets inside (RESET) knows no replica until the end; else it asks the master again at once."""
+    with ExitStack() as stack:
+        for host in hosts:
+            stack.enter_context(no_new_connections(host, 6379))
+        yield
 
 
 def set_quorum(host: Host) -> None:

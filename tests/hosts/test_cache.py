@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,13 +98,13 @@ def test_a_step_says_what_it_does_and_how_long_it_took() -> None:
         raise KeyError
     first, last = stream.getvalue().splitlines()
     assert first == "baking ... (waits for the oven)"
-    assert last.startswith("baking: failed after 0.")
+    assert re.fullmatch(r"baking: failed after \d+\.\d s", last)
 
 
 def test_of_steps_in_steps_only_the_innermost_says_that_it_lasts() -> None:
     stream = io.StringIO()
     console = Console(RichConsole(file=stream, soft_wrap=True), heartbeat=0.3)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 50
     with console.step("dinner"), console_on(stream).step("soup"):
         with console.step("salt"):
             while stream.getvalue().count("salt: still at it") < 2 and time.monotonic() < deadline:

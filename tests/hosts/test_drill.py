@@ -102,7 +102,7 @@ async def soon(whole: Lab) -> AsyncIterator[Passes]:
 
 
 def none_agree(lab: Lab) -> None:
-    """No sentinel finds as many others as it now wants, so none begins a failover."""
+    """No sentinel finds as many others as it now wants, so none begins a failover: said before there is a reason."""
     for host in lab.replicas:
         sentinel(host, "SENTINEL", "SET", MASTER_NAME, "quorum", "9")
 
@@ -117,7 +117,7 @@ async def test_without_a_failover_it_is_started_again_and_nothing_is_lost(
     master, _ = await roles(soon, whole)
     dies = (COMMANDS["back"], when) if when else None
     with ledger(whole, PASSWORD) as book:
-        act = await Operator(soon, dies=dies, then=(COMMANDS["stop"], lambda: none_agree(whole))).run(WISH)
+        act = await Operator(soon, dies=dies, spoils=(COMMANDS["stop"], lambda: none_agree(whole))).run(WISH)
         await asyncio.to_thread(book.wait, 30, master.address)
     assert act["result"] == "Failed"
     assert act["message"] == (
@@ -134,10 +134,10 @@ async def test_it_stays_stopped_where_another_one_is_master(soon: Passes, whole:
     master, replica = await roles(soon, whole)
 
     def by_hand() -> None:
-        none_agree(whole)
         redis(replica, "SLAVEOF", "NO", "ONE")
 
-    act = await Operator(soon, then=(COMMANDS["stop"], by_hand)).run(WISH)
+    stop = COMMANDS["stop"]
+    act = await Operator(soon, spoils=(stop, lambda: none_agree(whole)), then=(stop, by_hand)).run(WISH)
     try:
         assert act["result"] == "Failed"
         assert (

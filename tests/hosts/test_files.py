@@ -9,7 +9,7 @@ import pytest
 
 from hosts.declaring import declare, follows, running
 from hosts.passes import Passes, find_each_other, set_up, settled_passes
-from hosts.stepping import OF_THE_MACHINE, conf, until
+from hosts.stepping import OF_THE_MACHINE, PATIENCE, conf, until
 from lab.hosts import Host
 from lab.labs import Lab, hosts_lab
 from lab.observe import untouched
@@ -19,6 +19,7 @@ from lab.workers import worker_lab
 from redis_sentinel_operator.conf.directives import sha256
 from redis_sentinel_operator.conf.redis_conf import parse
 from redis_sentinel_operator.judge.findings import credentials
+from redis_sentinel_operator.model.desired import SentinelSettings
 from redis_sentinel_operator.model.step import ProveRewrite, RememberNotes, Step
 
 pytestmark = pytest.mark.timeout(240)
@@ -39,7 +40,8 @@ def whole() -> Iterator[Lab]:
 
 @pytest.fixture
 async def loop(whole: Lab) -> AsyncIterator[Passes]:
-    async with settled_passes(whole) as each:
+    """Its sentinels are so patient that a master may be restarted as slowly as a busy machine does it."""
+    async with settled_passes(whole, sentinel=SentinelSettings(quorum=2, down_after=PATIENCE)) as each:
         await each.until_settled()
         yield each
 

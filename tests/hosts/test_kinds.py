@@ -13,6 +13,7 @@ from lab.labs import Lab, hosts_lab
 from lab.processes import wait_until
 from lab.workers import worker_lab
 
+pytestmark = pytest.mark.timeout(240)
 KINDS = worker_lab(*os.environ.get("KINDS_LAB", "kinds 192.168.160.0/24").split(), families=tuple(FAMILIES))
 SHIPPED = {
     "el7": ("bind 127.0.0.1", "dir /var/lib/redis", "/etc/redis.conf", "/etc/redis-sentinel.conf"),
@@ -80,7 +81,7 @@ def test_an_update_restarts_what_runs(kinds: Lab, name: str) -> None:
     host.run(f"yum -y -q install {family.server()} && systemctl enable -q {server} && systemctl start {server}")
     before = _pids(host, server)
     host.run(f"yum -y -q update {server}")
-    assert wait_until(lambda: _pids(host, server)[0] not in (before[0], "MainPID=0"), 10.0, 0.1)
+    assert wait_until(lambda: _pids(host, server)[0] not in (before[0], "MainPID=0"), 60.0, 0.1)
     assert _pids(host, server)[1] == before[1] == "MainPID=0"
     assert host.run(f"rpm -q {server}").stdout.startswith(family.server("3"))
     host.run(f"yum -y -q remove {server}")

@@ -20,6 +20,7 @@ from lab.processes import saved, wait_until
 from lab.resp import Resp
 from lab.ssh import ssh_banner
 
+pytestmark = pytest.mark.timeout(240)
 TESTS = Path(__file__).parents[1]
 BESIDE = lab_config("beside", "192.168.35.0/24", replicas=1)
 
@@ -53,8 +54,8 @@ def processes() -> list[str]:
 
 def test_two_labs_do_not_meet(lab_hosts: Lab, beside: Lab) -> None:
     one, two = lab_hosts.master01, beside.master01
-    assert ssh_banner(one.address)
-    assert ssh_banner(two.address)
+    assert ssh_banner(one.address, timeout=30.0)
+    assert ssh_banner(two.address, timeout=30.0)
     assert one.known_hosts().split()[2] != two.known_hosts().split()[2]
     reach = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{two.address}/22'"
     assert one.run(reach, check=False).returncode != 0
@@ -68,7 +69,8 @@ def test_stopping_a_service_leaves_the_other_hosts_alone(lab_hosts: Lab) -> None
     hosts = lab_hosts.hosts[:2]
     for host in hosts:
         host.run("yum -y -q install redis-3.2.6-2.el7 && systemctl start redis")
-    hosts[0].run("timeout 10 systemctl stop redis")
+        host.run("until redis-cli ping; do sleep 0.1; done")
+    hosts[0].run("timeout 50 systemctl stop redis")
     assert hosts[0].run("systemctl is-active redis", check=False).stdout == "inactive\n"
     with Resp.to(hosts[1]) as redis:
         assert redis.call("PING") == "PONG"
@@ -121,7 +123,7 @@ def test_a_lab_whose_maker_is_killed_goes_away(how: signal.Signals) -> None:
         assert maker.stdout.readline() == "up\n"
         assert len(traces(config)) > 8
         os.killpg(maker.pid, how)
-    assert wait_until(lambda: not traces(config), 20.0, 0.2), traces(config)
+    assert wait_until(lambda: not traces(config), 60.0, 0.2), traces(config)
 
 
 def test_a_host_whose_nspawn_was_killed_is_ended_all_the_same() -> None:
@@ -150,13 +152,13 @@ def test_a_subnet_in_use_is_refused(lab_hosts: Lab) -> None:
         labs.up(same)
     labs.down(same)
     assert not traces(same)
-    assert ssh_banner(lab_hosts.master01.address)
+    assert ssh_banner(lab_hosts.master01.address, timeout=30.0)
 
 
 def test_a_lab_that_lives_is_not_taken_over(lab_hosts: Lab) -> None:
     with pytest.raises(LabError, match="belongs to a process that runs"):
         labs.up(lab_hosts.config)
-    assert ssh_banner(lab_hosts.master01.address)
+    assert ssh_banner(lab_hosts.master01.address, timeout=30.0)
 
 
 def test_another_process_may_look_and_enter(lab_hosts: Lab) -> None:

@@ -107,7 +107,8 @@ async def test_a_unit_that_the_kernel_refuses_does_not_keep_redis_from_starting(
     assert pid(host) == before
     assert HUGE_PAGES_UNIT in host.run("systemctl show -p Wants redis").stdout
     host.run("systemctl restart redis")
-    assert "Read-only file system" in host.run(f"journalctl --no-pager -u {HUGE_PAGES_UNIT}").stdout
+    told = f"journalctl --no-pager -u {HUGE_PAGES_UNIT}"  # it is wanted, and not waited for
+    await until(lambda: "Read-only file system" in host.run(told).stdout)
     await until(partial(linked, host))
     assert (await loop.read()).todo.settled
 
@@ -242,6 +243,7 @@ async def test_a_unit_of_another_name_that_restarts_its_redis_is_told(loop: Pass
     hand_made.run(f"{start} redis-server --port 7000 --save ''")
     sentinel.run(f"echo '{conf}' >/tmp/by-hand.conf; {start} redis-server /tmp/by-hand.conf --sentinel --port 7001")
     try:
+        await until(lambda: all(":700" in host.run("ss -ltn").stdout for host in (hand_made, sentinel)))
         found = await loop.survey()
         assert all("redis-server" in host.run("pgrep -a redis-server").stdout for host in (hand_made, sentinel))
     finally:

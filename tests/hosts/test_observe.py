@@ -34,6 +34,7 @@ from redis_sentinel_operator.model.fact import (
 from redis_sentinel_operator.observe.gather import gather, read_claim, read_redis, read_sentinels
 from redis_sentinel_operator.observe.late import Late
 
+pytestmark = pytest.mark.timeout(240)
 T = TypeVar("T")
 PARTS = ("os", "packages", "files", "units", "firewall", "data", "processes", "listeners", "claim")
 
@@ -219,7 +220,7 @@ async def test_a_stranger_on_the_port_is_told_and_is_no_sentinel(at_work: Passes
     host = cluster.master  # it has no sentinel
     host.run("systemd-run -q --unit=stranger systemd-socket-activate -l 26379 sleep 60")
     try:
-        assert wait_until(lambda: ":26379" in host.run("ss -ltn").stdout, 5.0)
+        assert wait_until(lambda: ":26379" in host.run("ss -ltn").stdout, 60.0)
         facts = (await read(at_work)).hosts[host.name]
     finally:
         host.run("systemctl stop stranger")
@@ -234,14 +235,14 @@ async def test_a_host_that_is_cut_off_costs_its_own_deadline(at_work: Passes, cl
     with cut_off(host):
         started = time.monotonic()
         facts = await read(at_work)
-        assert time.monotonic() - started < at_work.settings.probe_timeout + 1
+        assert time.monotonic() - started < 2 * at_work.settings.probe_timeout, "more than one deadline"
         assert set(facts.unreadable()) == {host.name}
         assert set(unknown_parts(facts.hosts[host.name])) == {*PARTS, "redis", "sentinel"}
         for other in (cluster.master, *cluster.replicas[1:]):
             assert unknown_parts(facts.hosts[other.name]) == []
         started = time.monotonic()
         facts = await read(at_work)  # and again over a new connection, which cannot be made: one attempt for all parts
-        assert time.monotonic() - started < at_work.settings.connect_timeout + 1
+        assert time.monotonic() - started < 2 * at_work.settings.connect_timeout, "more than one attempt"
         assert facts.unreadable()[host.name].reason == "HostUnreachable"
     assert not (await read(at_work)).unreadable()
 
@@ -252,7 +253,7 @@ async def test_an_ssh_that_hangs(at_work: Passes, cluster: HandMade) -> None:
     with hang_ssh(host):
         started = time.monotonic()
         facts = await read(at_work)
-        assert time.monotonic() - started < at_work.settings.probe_timeout + 1
+        assert time.monotonic() - started < 2 * at_work.settings.probe_timeout, "more than one deadline"
     assert facts.unreadable()[host.name].reason in {"CommandTimedOut", "HostUnreachable"}
     assert set(facts.unreadable()) == {host.name}
 
@@ -267,7 +268,7 @@ async def test_a_redis_that_hangs_is_not_known_in_time(
     with hang_redis(host):
         started = time.monotonic()
         facts = await read(at_work)
-        assert time.monotonic() - started < at_work.settings.resp_timeout + 2
+        assert time.monotonic() - started < 2 * at_work.settings.resp_timeout, "more than one deadline"
     assert unknown_parts(facts.hosts[host.name]) == ["redis"]
     found = facts.hosts[host.name].redis
     assert isinstance(found, Unknown) and found.reason == "NoAnswer"
@@ -277,9 +278,10 @@ async def test_a_redis_that_hangs_is_not_known_in_time(
 async def test_only_a_sentinel_that_hangs_is_unknown_when_time_is_up(at_work: Passes, cluster: HandMade) -> None:
     host = cluster.replicas[1]
     await read(at_work)
-    late = Late(0.5, lambda name: None)
+    late = Late(5.0, lambda name: None)  # what the others may differ by on a busy machine
+    settings = replace(at_work.settings, resp_timeout=30.0)
     with hang_sentinel(host):
-        found = await gather(at_work.desired, at_work.links, at_work.settings, late)
+        found = await gather(at_work.desired, at_work.links, settings, late)
     assert [unknown_parts(found.hosts[each.name]) for each in cluster.replicas] == [[], ["sentinel"], []]
     fact = found.hosts[host.name].sentinel
     assert isinstance(fact, Unknown) and f"the sentinel on {host.name} runs (redis-sentinel, pid " in fact.message
@@ -288,10 +290,11 @@ async def test_only_a_sentinel_that_hangs_is_unknown_when_time_is_up(at_work: Pa
 async def test_a_hanging_sentinel_does_not_hold_up_the_votes(at_work: Passes, cluster: HandMade) -> None:
     hanging = cluster.replicas[0]
     await read(at_work)
+    patient = replace(at_work.settings, resp_timeout=30.0)
     with hang_sentinel(hanging):
         started = time.monotonic()
-        votes = await read_sentinels(at_work.desired, at_work.links, at_work.settings)
-        assert time.monotonic() - started < 1.0
+        votes = await read_sentinels(at_work.desired, at_work.links, patient)
+        assert time.monotonic() - started < patient.resp_timeout, "it was waited for"
     assert [name for name, fact in votes.items() if isinstance(fact, Unknown)] == [hanging.name]
     votes = await read_sentinels(at_work.desired, at_work.links, at_work.settings)
     assert all(isinstance(value(fact), SentinelFacts) for fact in votes.values())
@@ -316,7 +319,7 @@ async def test_a_sentinel_in_protected_mode_refuses_all_but_its_own_host(cluster
         await work.links[host.name].run(start, timeout=5)
         hosts = tuple(with_access(each, resp="Direct") for each in work.desired.hosts)
         try:
-            assert wait_until(lambda: ":26379" in host.run("ss -ltn").stdout, 5.0)
+            assert wait_until(lambda: ":26379" in host.run("ss -ltn").stdout, 60.0)
             through_ssh = value((await read(work)).hosts[host.name].sentinel)
             async with passes(lab_hosts, hosts=hosts) as direct:
                 from_outside = value((await read(direct)).hosts[host.name].sentinel)

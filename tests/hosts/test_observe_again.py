@@ -6,6 +6,7 @@ The witness of each test is a connection of its own, which is told everything.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
@@ -27,6 +28,7 @@ CONF, SENTINEL, YUM = "/etc/redis.conf", "/etc/redis-sentinel.conf", "/etc/dnf/d
 UNIT = "/usr/lib/systemd/system/redis.service"
 OURS = "/var/lib/redis-sentinel-operator"
 LEFT_OUT = ("packages", "data", "firewall")
+pytestmark = pytest.mark.timeout(240)
 BY_ITSELF = ("redis", "sentinel", "machine")  # what no probe leaves out, and changes all the time
 
 
@@ -64,7 +66,7 @@ def kept(work: Passes) -> Kept | None:
 
 async def until_known(work: Passes) -> None:
     """Read until files are no longer so young that they are told again, and firewalld is left alone for a moment."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             facts, found = await read(work), kept(work)
             assert isinstance(facts.files, Known) and found is not None
@@ -137,7 +139,7 @@ BACK = (
 )
 
 
-@pytest.mark.timeout(180)  # some forty readings and their proofs, a second each on a busy machine
+@pytest.mark.timeout(400)  # some forty readings and their proofs, a second each on a busy machine
 @pytest.mark.parametrize("changes", [FILES, FIREWALL], ids=["files", "firewall"])
 async def test_each_change_by_a_person_is_seen(
     changes: dict[str, str], knowing: Passes, cluster: HandMade, lab_hosts: Lab
@@ -169,22 +171,25 @@ async def test_twice_in_the_same_tick_of_the_clock(knowing: Passes, cluster: Han
     """The second of two changes may leave size and times as the first made them."""
     host = cluster.replicas[0]
     for number in range(512, 532):
+        began = time.monotonic()
         host.run(f"sed -i 's/^tcp-backlog .*/tcp-backlog {number}/' {CONF}")
         facts = await read(knowing)
         assert isinstance(facts.files, Known)
         file = facts.files.value[CONF]
         assert file is not None and f"\ntcp-backlog {number}\n" in file.text
         found = kept(knowing)
-        assert found is not None and file.text not in found.memory.texts.values()  # so young that nothing is believed
+        assert found is not None
+        if time.monotonic() - began < 2:  # so young that nothing is believed
+            assert file.text not in found.memory.texts.values()
 
 
 async def test_a_port_that_firewalld_closes_by_itself(knowing: Passes, cluster: HandMade, lab_hosts: Lab) -> None:
     host = cluster.replicas[0]
-    host.run("firewall-cmd -q --add-port=7001/tcp --timeout=4")
+    host.run("firewall-cmd -q --add-port=7001/tcp --timeout=15")
     facts = await read(knowing)
     assert isinstance(facts.firewall, Known) and "7001/tcp" in facts.firewall.value.runtime
     await until_known(knowing)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "7001/tcp" in facts.firewall.value.runtime:
             facts = await read(knowing)
             assert isinstance(facts.firewall, Known)

@@ -17,6 +17,7 @@ from lab.processes import wait_until
 from lab.resp import Resp, encode
 from lab.seedcluster import HandMade, make_by_hand
 
+pytestmark = pytest.mark.timeout(240)
 SECRET = "canary-2f81c6d1"
 
 
@@ -59,7 +60,7 @@ def test_a_command_through_the_tunnel_is_seen_and_is_ours(cluster: HandMade, lab
             assert say(client, "SLAVEOF", master.address, "6379").startswith(b"+OK")
             assert client.stdin
             # whose it is can be seen only while it stands
-            wait_until(lambda: [one.owner for one in seen.role_commands()] == ["ssh"], 5, every=0.2)
+            wait_until(lambda: [one.owner for one in seen.role_commands()] == ["ssh"], 60, every=0.2)
             client.stdin.close()
         found = seen.role_commands()
         assert [(one.host, one.port, one.owner, one.words) for one in found] == [
@@ -83,7 +84,7 @@ def test_a_command_from_this_machine_is_the_operators_with_resp_direct(cluster: 
         with socket.create_connection((host.address, 6379), timeout=5) as link:
             link.sendall(encode("AUTH", cluster.password) + encode("CONFIG", "REWRITE"))
             assert link.recv(64).startswith(b"+OK")
-            assert wait_until(seen.role_commands, 5.0)
+            assert wait_until(seen.role_commands, 60.0)
         assert [(one.owner, one.words) for one in seen.role_commands()] == [("operator", ("CONFIG", "REWRITE"))]
 
 
@@ -96,7 +97,7 @@ def test_the_tests_and_the_cluster_itself_are_not_taken_for_the_operator(cluster
         def talkers() -> set[str]:
             return {one.owner for one in seen.commands(ours=False)}
 
-        assert wait_until(lambda: {"tester", "peer"} & talkers() and "redis-sentinel" in talkers(), 15.0), talkers()
+        assert wait_until(lambda: {"tester", "peer"} & talkers() and "redis-sentinel" in talkers(), 60.0), talkers()
         assert [one.words[:2] for one in seen.role_commands(ours=False)] == [("SENTINEL", "SET")]
         assert seen.role_commands() == []
         assert seen.commands() == []
@@ -108,7 +109,7 @@ def test_a_host_that_boots_is_followed(cluster: HandMade, lab_hosts: Lab) -> Non
         host.power_cut()
         host.boot()
         seen.follow()
-        assert wait_until(lambda: _accepts(host, 26379), 30.0), _why_not(host)
+        assert wait_until(lambda: _accepts(host, 26379), 60.0), _why_not(host)
         with tunnel(lab_hosts, host, 26379) as client:
             assert say(client, "SENTINEL", "FLUSHCONFIG") == b"+OK\r\n"
             assert client.stdin
@@ -204,11 +205,14 @@ def test_the_canary_sings(cluster: HandMade, lab_hosts: Lab) -> None:
     host = cluster.replicas[2]
     leak = (
         f"echo {SECRET} >/var/log/redis/other.log; logger {SECRET}; "
-        f"echo {SECRET} >/etc/redis-sentinel.extra; chmod 600 /etc/redis-sentinel.extra"
+        f"echo {SECRET} >/etc/redis-sentinel.extra; chmod 600 /etc/redis-sentinel.extra; journalctl --sync"
     )
-    with pytest.raises(AssertionError) as caught, canary(SECRET, lab_hosts, texts=lambda: {"status": f"a {SECRET} b"}):
+    texts = {"status": f"a {SECRET} b"}
+    with pytest.raises(AssertionError) as caught, canary(SECRET, lab_hosts, texts=lambda: texts) as bird:
         host.run(["/bin/sh", "-s"], stdin=leak)
-        subprocess.run(["sleep", "0.3"], check=True, env={"PASSWORD": SECRET})
+        with subprocess.Popen(["sleep", "60"], env={"PASSWORD": SECRET}) as shown:
+            wait_until(lambda: bird.processes, 60.0)
+            shown.kill()
     host.run("rm -f /var/log/redis/other.log /etc/redis-sentinel.extra")
     host.run("journalctl --rotate -q; journalctl -q --vacuum-time=1s")
     told = str(caught.value)

@@ -12,6 +12,7 @@ from lab.labs import Lab
 from lab.machine import run
 from lab.packages import server_package
 
+pytestmark = pytest.mark.timeout(240)
 HERE = Path(__file__).parent
 _FILE = "%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES} %{FILEFLAGS:fflags} %{FILELINKTOS}"
 ALL = pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
@@ -84,6 +85,7 @@ def test_an_update_restarts_what_runs_and_a_removal_stops_it(bare_lab: Lab) -> N
 def test_the_stop_script_closes_redis_with_its_password_and_a_dump(bare_lab: Lab) -> None:
     host = bare_lab.master01
     host.run("yum -y -q install redis-3.2.6-2.el7 && echo 'requirepass pw' >>/etc/redis.conf && systemctl start redis")
+    host.run("until redis-cli ping; do sleep 0.1; done")
     host.run(
         ["/bin/sh", "-s"], stdin="printf 'AUTH pw\\nSET key value\\n' | redis-cli >/dev/null; systemctl stop redis"
     )

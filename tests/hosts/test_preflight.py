@@ -61,14 +61,16 @@ async def test_memory_that_does_not_hold_what_is_declared(loop: Passes, whole: L
     limit = memory(whole.master01, "MemTotal") + GIB
     declare(loop, {"maxmemory": str(limit)})
     await loop.until_settled()
+    around = [memory(whole.master01, "MemAvailable")]  # what else runs on the machine takes and gives some
     told = risks(loop.desired, (await loop.read()).facts)
-    left = memory(whole.master01, "MemAvailable")
+    around.append(memory(whole.master01, "MemAvailable"))
     assert told is not None
     assert (told.ok, told.reason) == (False, "MemoryTooSmall")
     beginning, *rest = re.split(r"its data may be ([0-9.]+) GiB, and ([0-9.]+) GiB are left for it", told.message)
     assert beginning == "Memory may run out: all hosts: " or all(host.name in told.message for host in whole.hosts)
     assert set(rest[::3]) == {f"{limit / GIB:.1f}"}
-    assert all(abs(float(each) - left / GIB) < 1 for each in rest[1::3]), (rest, left)
+    least, most = min(around) / GIB, max(around) / GIB
+    assert all(least - 1 < float(each) < most + 1 for each in rest[1::3]), (rest, around)
     assert rest[-1].startswith(
         ". While redis saves, pages that are written exist twice. The operator changes nothing about it. Give the "
         "machine more memory, or set a smaller maxmemory."
@@ -94,7 +96,8 @@ async def test_a_sentinel_of_nobody_that_watches_the_master(loop: Passes, whole:
         await until(lambda: known(whole.replicas[0]) == 3)
         told = await found(loop)
     finally:
-        host.run("kill $(cat /run/stranger.pid); rm -f /tmp/stranger.conf")
+        gone = "while kill -0 $pid 2>/dev/null; do sleep 0.1; done"  # it says hello until it is
+        host.run(f"pid=$(cat /run/stranger.pid); kill $pid; {gone}; rm -f /tmp/stranger.conf")
         for each in whole.replicas:
             sentinel(each, "SENTINEL", "RESET", MASTER_NAME)
     assert (told.ok, told.reason) == (False, "ForeignSentinels")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hosts.passes import Passes
-from hosts.stepping import sentinel, until
+from hosts.stepping import PATIENCE, sentinel, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.seedcluster import MASTER_NAME
@@ -13,7 +15,7 @@ from redis_sentinel_operator.conf import sentinel_conf
 from redis_sentinel_operator.conf.family import EL7
 from redis_sentinel_operator.model.step import WriteSentinelConf
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def conf(host: Host) -> sentinel_conf.SentinelConf:
@@ -30,12 +32,16 @@ def peers(host: Host) -> set[tuple[str, str]]:
 
 async def test_it_gets_the_id_by_which_the_others_know_it_and_their_highest_epoch(loop: Passes, whole: Lab) -> None:
     *others, lost = whole.replicas
+    await until(lambda: all(len(peers(host)) == 2 for host in others))
+    loop.desired = replace(loop.desired, sentinel=replace(loop.desired.sentinel, down_after=PATIENCE))
+    await loop.until_settled()  # they hear it until this is over
     was, before = conf(lost).my_id, {host.name: peers(host) for host in others}
     lost.run(f"systemctl stop redis-sentinel && rm {EL7.sentinel_conf}")
     assert any("still hears it" in sentence for sentence in (await loop.read()).todo.waiting)
+    loop.desired = replace(loop.desired, sentinel=replace(loop.desired.sentinel, down_after=5000))
     done = await loop.until_settled()
     assert [result.step.host for result in done if isinstance(result.step.action, WriteSentinelConf)] == [lost.name]
     await until(lambda: {host.name: peers(host) for host in others} == before)
     assert conf(lost).my_id == was
     assert conf(lost).highest_epoch >= max(conf(host).highest_epoch for host in others)
-    assert len(peers(lost)) == 2
+    await until(lambda: len(peers(lost)) == 2)

@@ -15,7 +15,7 @@ import pytest
 
 from hosts.operating import Operator, roles
 from hosts.passes import Passes
-from hosts.stepping import redis, sentinel, step, until
+from hosts.stepping import redis, sentinel, step, told, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.resp import Resp
@@ -36,13 +36,6 @@ SHIPPED = Path(__file__).parents[1] / "unit" / "conf" / "captures" / "sentinel-s
 WISH = Wish("reset-stale", "-", "2026-01-31T12:00:00Z")
 SETTINGS = ("ip", "quorum", "down-after-milliseconds", "failover-timeout", "parallel-syncs", "num-slaves")
 KEPT = (*SETTINGS, "num-other-sentinels", "config-epoch", "flags")
-
-
-def told(host: Host) -> dict[str, str]:
-    """What a sentinel says of the master."""
-    found = sentinel(host, "SENTINEL", "MASTER", MASTER_NAME)
-    assert isinstance(found, list)
-    return dict(zip(found[::2], found[1::2], strict=True))
 
 
 def of_interest(host: Host) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,11 +43,13 @@ def proofs(results: list[StepResult]) -> dict[str, tuple[bool, str, str]]:
 async def until_asked(loop: Passes) -> dict[str, tuple[bool, str, str]]:
     """Passes until every redis was asked."""
     found: dict[str, tuple[bool, str, str]] = {}
-    for _ in range(20):
+    for _ in range(150):
         reading, results = await loop.once()
         found |= proofs(results)
         if len(found) == len(loop.desired.redis_hosts):
             return found
+        if not results:
+            await asyncio.sleep(0.5)  # it waits for the hosts' own work
     raise AssertionError((reading.todo, found))
 
 

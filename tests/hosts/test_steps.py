@@ -10,7 +10,7 @@ import pytest
 
 from hosts.command_lines import watching_command_lines
 from hosts.passes import EPOCH, OWNER, Passes, passes, seed
-from hosts.stepping import BREAKS, OF_THE_MACHINE, conf, has, redis, sentinel, stat, step, until
+from hosts.stepping import BREAKS, OF_THE_MACHINE, conf, has, patient, redis, sentinel, stat, step, until
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.observe import untouched
@@ -49,7 +49,7 @@ from redis_sentinel_operator.model.step import (
 )
 from redis_sentinel_operator.model.verdict import Confirmed
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 # -- the set-up
@@ -82,7 +82,7 @@ async def test_a_stop_shows_no_password_and_saves(loop: Passes, whole: Lab) -> N
     host = whole.replicas[0]
     redis(whole.master01, "SET", "kept", "yes")
     await until(lambda: redis(host, "GET", "kept") == "yes")
-    with watching_command_lines(PASSWORD) as seen:
+    with watching_command_lines(PASSWORD, host) as seen:
         host.run("systemctl stop redis")
     assert seen == set()
     assert "yes" in host.run("strings /var/lib/redis/dump.rdb || cat -v /var/lib/redis/dump.rdb").stdout
@@ -234,10 +234,14 @@ async def test_a_host_changes_hands_only_by_force(loop: Passes, whole: Lab) -> N
 async def test_a_change_waits_for_the_one_that_is_going_on(loop: Passes, whole: Lab) -> None:
     host = whole.replicas[0]
     lock = "/var/lib/redis-sentinel-operator/lock"
-    host.run(f"flock {lock} sleep 2 >/dev/null 2>&1 </dev/null & while flock -n {lock} true; do sleep 0.05; done")
-    result = await loop.do(step(host, EnableUnits(("redis.service",))))
-    assert result.ok
-    assert result.seconds > 1
+    host.run(f"systemd-run -q --unit=change flock {lock} sleep 600; while flock -n {lock} true; do sleep 0.05; done")
+    change = asyncio.create_task(loop.do(step(host, EnableUnits(("redis.service",)))))
+    try:
+        await until(lambda: "flock -w" in host.run("pgrep -a flock", check=False).stdout)
+        assert not change.done()
+    finally:
+        host.run("systemctl stop change")
+    assert (await change).ok
 
 
 # -- what others wrote meanwhile
@@ -282,7 +286,7 @@ async def test_a_port_that_somebody_has_taken(loop: Passes, whole: Lab) -> None:
     host.run("systemctl stop redis")
     taken = "import socket, time; s = socket.create_server(('0.0.0.0', 6379)); time.sleep(600)"
     host.run(f'systemd-run -q --unit=taker python3 -c "{taken}"')
-    await until(lambda: "6379" in host.run("ss -ltn").stdout)
+    await until(lambda: ":6379 " in host.run("ss -ltn").stdout)
     result = await loop.do(step(host, StartUnit("redis.service", 6379, sentinel=False, log=EL7.redis_log)))
     host.run("systemctl stop taker")
     assert (result.ok, result.reason) == (False, "PortTaken")
@@ -309,8 +313,9 @@ async def test_why_a_redis_does_not_come_up_is_told_without_its_password(loop: P
 
 async def test_an_old_master_comes_back_as_a_replica(loop: Passes, whole: Lab) -> None:
     master = whole.master01
-    master.run("systemctl stop redis")
-    reading = await loop.read()
+    with patient(*whole.replicas):
+        master.run("systemctl stop redis")
+        reading = await loop.read()
     assert [each for each in reading.todo.steps if isinstance(each.action, StartUnit)] == []
     assert reading.todo.waiting != ()
     await loop.until_settled(200)
@@ -333,10 +338,9 @@ async def test_a_cluster_that_is_stopped_is_started_with_what_it_has(loop: Passe
     before = (await loop.read()).verdict.master
     assert isinstance(before, Confirmed)
     redis(whole[before.host], "SET", "cold", "start")
-    texts = {}
-    for host in whole.hosts:
-        host.run("systemctl stop redis-sentinel redis")
-        texts[host.name] = conf(host)
+    whole.at_once(lambda host: host.run("systemctl stop redis-sentinel"))  # before one can miss the master
+    whole.at_once(lambda host: host.run("systemctl stop redis"))
+    texts = {host.name: conf(host) for host in whole.hosts}
     reading = await loop.read()
     assert {type(each.action) for each in reading.todo.steps} == {StartUnit}
     await loop.until_settled(200)

@@ -113,9 +113,10 @@ class Canary:
 
     def _look_at(self, pid: str) -> None:
         words = [pattern.encode() for pattern in self.patterns]
+        of_package = _is_shutdown(pid)  # asked before: once it is gone nobody can tell who started it
         for kind in ("cmdline", "environ"):
             text = _read(f"/proc/{pid}/{kind}")
-            if any(word in text for word in words) and not _is_shutdown(text, pid):
+            if any(word in text for word in words) and not (of_package and text.startswith(b"/usr/bin/redis-cli\0")):
                 self.processes.add(f"the {kind} of a process {_name(pid)} shows it")
 
     def _on(self, host: Host) -> list[str]:
@@ -151,12 +152,15 @@ def canary(
         yield bird
 
 
-def _is_shutdown(text: bytes, pid: str) -> bool:
-    """EL's own /usr/libexec/redis-shutdown calls `redis-cli -a PASSWORD`: the package's doing, not the operator's."""
-    if not text.startswith(b"/usr/bin/redis-cli\0"):
+def _is_shutdown(pid: str) -> bool:
+    """EL's own /usr/libexec/redis-shutdown calls `redis-cli -a PASSWORD`: the package's doing, not the operator's.
+
+    Before its exec the one that it calls has its own name.
+    """
+    head, _, rest = _read(f"/proc/{pid}/stat").rpartition(b")")
+    if head.partition(b"(")[2] not in {b"redis-cli", b"redis-shutdown"}:
         return False
-    parent = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1:2]
-    return bool(parent) and b"redis-shutdown" in _read(f"/proc/{parent[0].decode()}/cmdline")
+    return b"redis-shutdown" in _read(f"/proc/{rest.split()[1].decode()}/cmdline")
 
 
 def _name(pid: str) -> str:

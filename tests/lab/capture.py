@@ -87,8 +87,9 @@ class _Tap:
             return
         word = secrets.token_bytes(16)
         in_network_of(self.leader.pid, lambda: _datagram(word))
-        if not wait_until(lambda: word in self.dump.read_bytes(), 10.0):
+        if not wait_until(lambda: word in self.dump.read_bytes(), 30.0):
             raise LabError(f"the capture on {self.host.name} has stopped")
+        self.owners.look()  # so that whoever stands is known, however late the watch itself comes to it
 
     def close(self) -> None:
         self.owners.close()
@@ -150,7 +151,7 @@ class Seen:
         command += ["-n", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-Z", "root", "-w", str(dump), wanted]
         tcpdump = spawn(command, dump.with_suffix(".log"))
         tap = _Tap(host, leader, dump, tcpdump, OwnerWatch(leader.pid, self._ports, host.lab.client_address))
-        if not wait_until(lambda: dump.exists() and dump.stat().st_size >= 24, 10.0):
+        if not wait_until(lambda: dump.exists() and dump.stat().st_size >= 24, 30.0):
             raise LabError(f"tcpdump does not start on {host.name}: {dump.with_suffix('.log').read_text()}")
         tap.mark()
         return tap

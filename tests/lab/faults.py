@@ -68,6 +68,23 @@ def _interfaces(hosts: tuple[Host, ...]) -> str:
 
 
 @contextmanager
+def no_new_connections(host: Host, port: int) -> Iterator[None]:
+    """The host's redis and sentinel open no connection to that port of any host; those that stand go on.
+
+    A sentinel that was told to forget stays so: it learns from the master's answers alone what replicas there are.
+    """
+    name = f"lone{port}"
+    rule = f"meta skuid redis tcp dport {port} ct state new drop"
+    host.run("nft -f -", stdin=(
+        f"table inet {name} {{\nchain out {{\ntype filter hook output priority -5; policy accept;\n{rule}\n}}\n}}\n"
+    ))  # fmt: skip
+    try:
+        yield
+    finally:
+        host.run(f"nft delete table inet {name}")
+
+
+@contextmanager
 def power_cut(host: Host) -> Iterator[None]:
     """The host is switched off the hard way, and on again at the end (booted, services as enabled)."""
     host.power_cut()
@@ -169,7 +186,7 @@ def _stopped(processes: list[Process]) -> Iterator[None]:
     try:
         for one in processes:
             one.signal(signal.SIGSTOP)
-        if not wait_until(lambda: all(one.state in {"T", ""} for one in processes), 5.0):
+        if not wait_until(lambda: all(one.state in {"T", ""} for one in processes), 30.0):
             raise LabError("a process does not stop")
         yield
     finally:

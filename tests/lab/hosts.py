@@ -18,7 +18,7 @@ from lab.model import LabConfig, LabHost
 from lab.processes import Process, children, process, reap, saved, spawn, wait_until
 from lab.ssh import Completed, enter, ssh_banner
 
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 
 
 def disk(config: LabConfig) -> Path:
@@ -126,7 +126,7 @@ class Host:
                     with suppress(ProcessLookupError):
                         process(int(pid)).kill()
 
-    def shut_down(self, timeout: float = 30.0) -> None:
+    def shut_down(self, timeout: float = 90.0) -> None:
         """Switch it off in order: services stop. Raises LabError when that takes longer than `timeout` seconds."""
         supervisor = saved(self._record)
         if self.on and supervisor:
@@ -269,9 +269,14 @@ def remove_cgroups(config: LabConfig) -> None:
     """Remove the (empty) control groups of a lab's hosts."""
     for hierarchy in ("systemd", "unified", "."):
         for top in Path("/sys/fs/cgroup", hierarchy, "redis-lab").glob(f"{config.name}-*"):
-            for directory, _, _ in os.walk(top, topdown=False):
-                with suppress(OSError):  # a kill that is still being carried out
-                    os.rmdir(directory)
+            wait_until(lambda top=top: _removed(top), 10.0)  # type: ignore[misc]  # a kill may still be carried out
+
+
+def _removed(top: Path) -> bool:
+    for directory, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):
+            os.rmdir(directory)
+    return not top.exists()
 
 
 def absent_is_fine(_function: object, path: str, error: object) -> None:

@@ -79,7 +79,7 @@ class Ledger:
         self._threads = [threading.Thread(target=self._write, args=(kind,), daemon=True) for kind in KINDS]
         for thread in self._threads:
             thread.start()
-        self.wait(30.0)
+        self.wait(60.0)
 
     def stop(self) -> None:
         """Write no more. Raises what a writer died of."""

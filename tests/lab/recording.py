@@ -110,7 +110,7 @@ class Recorder:
         for thread in threads:
             thread.start()
         try:
-            if not wait_until(lambda: self.frames, 20.0):
+            if not wait_until(lambda: self.frames, 60.0):
                 raise LabError("the servers do not all answer: there is nothing to record")
             yield
         finally:
@@ -119,6 +119,15 @@ class Recorder:
                 probe.end()
             for thread in threads:
                 thread.join()
+
+    def last_whole(self, replica: str) -> int:
+        """How many frames there are up to the last in which everybody was heard and that host's redis is a replica."""
+        whole = (
+            at
+            for at, (_, sentinels, redises) in enumerate(self.frames, 1)
+            if redises[replica] == "slave" and None not in (*sentinels.values(), *redises.values())
+        )
+        return max(whole, default=0)
 
     def _collect(self, ended: threading.Event) -> None:
         started = time.monotonic()
@@ -226,7 +235,7 @@ def fail_over(made: HandMade, how: str, live_sentinels: int = 3) -> dict[str, An
                     link.call("SENTINEL", "FAILOVER", made.name)
             if not wait_until(lambda: agreed(made, live) not in ("", old.address), 60.0, 0.2):
                 raise LabError(f"no failover within 60 s: {masters(made, live)}")
-        if not wait_until(lambda: _role(made, old) == "slave", 60.0, 0.2):
+        if not wait_until(lambda: recording.last_whole(old.name), 60.0, 0.2):
             raise LabError(f"{old.name} does not become a replica")
     return {
         "redis": "3.2.6",
@@ -237,16 +246,8 @@ def fail_over(made: HandMade, how: str, live_sentinels: int = 3) -> dict[str, An
         "sentinels": [host.name for host in made.sentinels],
         "old": old.address,
         "new": agreed(made, live),
-        "frames": recording.frames,
+        "frames": recording.frames[: recording.last_whole(old.name)],
     }
-
-
-def _role(made: HandMade, host: Host) -> str:
-    try:
-        with Resp.to(host, 6379, password=made.password) as link:
-            return str(ask_redis(link))
-    except (OSError, RespError):
-        return ""
 
 
 def write(capture: dict[str, Answer], path: Path) -> None:

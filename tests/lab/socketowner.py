@@ -30,7 +30,7 @@ class OwnerWatch:
         self._owners: dict[tuple[str, int, int], str] = {}
         self._socket = in_network_of(leader, lambda: _syn_socket(ports, but))
         self._over = threading.Event()
-        self._look()
+        self.look()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -55,10 +55,11 @@ class OwnerWatch:
             except OSError:
                 return
             if time.monotonic() - looked > _EVERY:
-                self._look()
+                self.look()
                 looked = time.monotonic()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Find out who holds what stands and is nobody's yet."""
         for source, source_port, port, inode in self._connections():
             if not self._owners.get((source, source_port, port)):
                 self._owners[source, source_port, port] = self._holder(inode)
