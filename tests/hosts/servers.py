@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import redis
 
 from lab.families import FAMILIES
 from lab.packages import server_package
+from lab.ports import closed_port
 from lab.processes import wait_until
 from lab.redis7 import redis_7
 from redis_sentinel_operator.conf.directives import encode
@@ -51,7 +50,7 @@ def serving(server: Path, conf: str = "", password: str | None = None) -> Iterat
 @contextmanager
 def running(server: Path, file: Path, password: str | None = None, *, sentinel: bool = False) -> Iterator[redis.Redis]:
     """A server, or a sentinel, with a file that stays; where it listens is added to its words."""
-    with reserved_port() as port, _running(server, file, password, port, sentinel) as client:
+    with closed_port() as port, _running(server, file, password, port, sentinel) as client:
         yield client
 
 
@@ -72,29 +71,6 @@ def _running(server: Path, file: Path, password: str | None, port: int, sentinel
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """A port that is nobody else's inside, below those that connections of this machine take for themselves.
-
-    Bound without SO_REUSEADDR it is had by one process of the machine alone; with it, set only then, the server, which
-    sets it too, may bind it beside.
-    """
-    with socket.socket() as mine:
-        port = _bound(mine)
-        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        yield port
-
-
-def _bound(mine: socket.socket) -> int:
-    while True:
-        port = random.randint(15000, 30000)
-        try:
-            mine.bind(("0.0.0.0", port))
-        except OSError:
-            continue
-        return port
 
 
 def answers(client: redis.Redis) -> bool:
