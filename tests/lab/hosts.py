@@ -18,7 +18,7 @@ from lab.model import LabConfig, LabHost
 from lab.processes import Process, children, process, reap, saved, spawn, wait_until
 from lab.ssh import Completed, enter, ssh_banner
 
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 
 
 def disk(config: LabConfig) -> Path:
@@ -126,7 +126,7 @@ class Host:
                     with suppress(ProcessLookupError):
                         process(int(pid)).kill()
 
-    def shut_down(self, timeout: float = 30.0) -> None:
+    def shut_down(self, timeout: float = 90.0) -> None:
         """Switch it off in order: services stop. Raises LabError when that takes longer than `timeout` seconds."""
         supervisor = saved(self._record)
         if self.on and supervisor:
