@@ -26,7 +26,8 @@ def test_a_pass_stops_where_it_is_when_the_master_dies(seed: Rig, tmp_path: Path
     old = master(seed.status())
     seed.operator.stop()
     steps = tmp_path / "steps"
-    held = accident(seed, "hold", at, steps)
+    # What was read grows old while the pass is held: that is not what is to end it.
+    held = accident(seed, "hold", at, steps, settings={"RSO_FACT_MAX_AGE": "300"})
     with held, commands_seen(seed.lab) as seen:
         held.start("e2e.dying")
         held.wait_until(held.has_passed, "a first pass", 60)
