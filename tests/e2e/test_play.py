@@ -140,7 +140,7 @@ def test_a_play_that_restarts_all_as_replicas_of_each_other(seed: Rig, tmp_path:
     """
     old = after_a_failover(seed)
     sentinel = seed_cluster(seed.lab.config)["spec"]["sentinel"]
-    seed.declare(sentinel={**sentinel, "downAfterMilliseconds": 60000})
+    seed.declare(sentinel={**sentinel, "downAfterMilliseconds": 15000})
     before, audited = seed.wait_quiet(), len(seed.operator.audit())
     failovers = before["status"].get("failovers", [])
     text = message(seed, old, restored(old))
