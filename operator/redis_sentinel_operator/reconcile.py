@@ -36,7 +36,7 @@ from redis_sentinel_operator.model.package import InstallPackage
 from redis_sentinel_operator.model.report import Outcome, Refusal, Report, StepResult
 from redis_sentinel_operator.model.secret import Secret
 from redis_sentinel_operator.model.step import MakeReplica, Plan, RestoreMaster, Step
-from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Verdict
+from redis_sentinel_operator.model.verdict import BootstrapRecord, Confirmed, Situation, Uncertain, Verdict
 from redis_sentinel_operator.observe.gather import gather
 from redis_sentinel_operator.observe.late import Late
 from redis_sentinel_operator.operating import Operating, carry_out, operating
@@ -232,6 +232,8 @@ async def _read(this: Pass) -> ClusterFacts:
 
 def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
     last_for = this.board.last_for - (time.monotonic() - facts.at)
+    told = this.board.known().master
+    undone = isinstance(told, Uncertain) and told.reason == "RoleUndone"
     context = JudgeContext(
         this.owner,
         this.board.bootstrap,
@@ -240,6 +242,7 @@ def _judge(this: Pass, facts: ClusterFacts) -> Verdict:
         this.settings.settle_min,
         last_for,
         this.board.aborted,
+        this.board.down_for if undone else 0.0,
     )
     return judge(this.desired, facts, this.board.last_master, context)
 

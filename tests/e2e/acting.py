@@ -23,7 +23,7 @@ def ask(rig: Rig, act: str) -> str:
     return at
 
 
-def answer(rig: Rig, at: str, seconds: float = 90) -> dict[str, Any]:
+def answer(rig: Rig, at: str, seconds: float = 150) -> dict[str, Any]:
     """Wait for the last word on an act."""
 
     def found(status: dict[str, Any]) -> dict[str, Any]:

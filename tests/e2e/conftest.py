@@ -53,6 +53,7 @@ def seed(rig: Rig) -> Rig:
         rig.spoiled = ""
     rig.wait_healthy()
     rig.operator.wait_until(rig.operator.has_passed, "a pass of this run of the operator", 60)
+    rig.wait_quiet()  # what sentinels say is heard by this run of the operator
     return rig
 
 

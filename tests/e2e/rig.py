@@ -25,6 +25,8 @@ from lab.seed import NAMESPACE, seed_cluster, seed_secrets
 NAME = "redis-cluster"
 PLURAL = "redissentinelclusters"
 FAST_RESYNC = {"RSO_RESYNC": "12"}  # what nobody tells the operator is found five times sooner than by default
+# A hung host's own deadlines, of reading and of connecting: what comes before a word of them did not wait for it.
+PATIENT = FAST_RESYNC | {"RSO_PROBE_TIMEOUT": "300", "RSO_CONNECT_TIMEOUT": "300", "RSO_RESP_TIMEOUT": "300"}
 _INFO_FRESH = 7.0  # seconds; sentinels ask every ten
 Status = dict[str, Any]
 
@@ -74,11 +76,13 @@ class Rig:
     def versions_since(self, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The resource as it was stored each time since `body` was read (minutes at most), that one among them."""
         where = body["metadata"]
+        last = self.body(where["namespace"])["metadata"]["resourceVersion"]
+        if last == where["resourceVersion"]:
+            return [body]
         path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{where['namespace']}/{PLURAL}"
         query = f"fieldSelector=metadata.name={where['name']}&resourceVersion={where['resourceVersion']}"
-        seen = self.cp.raw(f"{path}?watch=1&timeoutSeconds=2&{query}")
-        assert seen is not None, "the API server told nothing of what was written"
-        return [body, *(json.loads(line)["object"] for line in seen.splitlines())]
+        seen = self.cp.watched(f"{path}?{query}", lambda each: each["object"]["metadata"]["resourceVersion"] == last)
+        return [body, *(each["object"] for each in seen)]
 
     def status(self, namespace: str = NAMESPACE) -> Status:
         """Its status, {} while there is none."""
@@ -109,16 +113,18 @@ class Rig:
     def wait_quiet(self) -> dict[str, Any]:
         """Wait until all is healthy and every sentinel is followed, and return the resource: nothing more is to come.
 
-        A cluster is healthy a second or two before the last follower is connected; status tells that as well.
+        A cluster is healthy a second or two before the last follower is connected and the Services were looked at;
+        status tells that as well.
         """
         sentinels = {host.name for host in self.lab.replicas}
         self.wait_healthy()
         self.wait(
             lambda s: {h["name"] for h in s["hosts"] if h.get("followed")} >= sentinels, "every sentinel followed"
         )
+        self.wait(lambda s: condition(s, "EndpointsInSync").get("status") == "True", "the Services in status")
         return self.body()
 
-    def delete(self, namespace: str = NAMESPACE, seconds: float = 30) -> float:
+    def delete(self, namespace: str = NAMESPACE, seconds: float = 90) -> float:
         """Delete the resource and wait until it is gone; how long that took, in seconds."""
         self.canary.search_texts()
         started = time.monotonic()
@@ -186,12 +192,12 @@ class Rig:
     def redis(self, host: str) -> Redis:
         """A client of the redis on a host, as an application has it."""
         return Redis(
-            host=self.lab[host].address, password=self.password, protocol=2, socket_timeout=5, decode_responses=True
+            host=self.lab[host].address, password=self.password, protocol=2, socket_timeout=15, decode_responses=True
         )
 
     def sentinel(self, host: str) -> Redis:
         """A client of the sentinel on a host."""
-        return Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=5, decode_responses=True)
+        return Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=15, decode_responses=True)
 
     def before_a_silence(self) -> None:
         """Wait until no sentinel is just about to ask the master for INFO.
@@ -200,8 +206,8 @@ class Rig:
         without a reset of the connection it never calls the master down (sentinel.c, sentinelSendPeriodicCommands: INFO
         *else* PING). That is Redis' own, one time in ten, and not what is tested.
         """
-        if not wait_until(lambda: all(self._info_age(host.name) < _INFO_FRESH for host in self.lab.replicas), 30, 0.1):
-            raise LabError("a sentinel has not asked the master for INFO within 30 s")
+        if not wait_until(lambda: all(self._info_age(host.name) < _INFO_FRESH for host in self.lab.replicas), 60, 0.1):
+            raise LabError("a sentinel has not asked the master for INFO within 60 s")
 
     def _info_age(self, host: str) -> float:
         """Seconds since a sentinel had the master's INFO, 0 where none answers."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.rig import Rig, condition, master
+from e2e.rig import Rig, condition, is_healthy, master
 from e2e.test_adopt import manage
 from lab.hosts import Host
 from lab.observe import untouched
 from lab.resp import Resp
 from lab.seedcluster import make_by_hand, make_with_mistakes, make_with_own_units
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(500)
 
 
 def servers(rig: Rig, name: str = "redis-server") -> dict[str, str]:
@@ -20,8 +20,9 @@ def servers(rig: Rig, name: str = "redis-server") -> dict[str, str]:
 
 
 def planned(rig: Rig) -> set[tuple[str, str]]:
-    """What status.plan says, after it was seen whole."""
-    items = rig.status()["plan"]
+    """What status.plan says, when it is whole: the first reading may have gone on without a host."""
+    wanted = {host.name for host in rig.lab}
+    items = rig.wait(lambda s: {each["host"] for each in s.get("plan", ())} == wanted, "the whole plan", 90)["plan"]
     assert all(item["what"] and item["why"] for item in items)
     assert {item["impact"] for item in items} <= {"None", "Reload"}, "adoption restarts nothing"
     return {(item["host"], item["what"]) for item in items}
@@ -41,7 +42,6 @@ def test_the_first_documents_cluster_is_mended_as_it_runs(bare: Rig) -> None:
     with untouched(*bare.lab.hosts):
         bare.declare(management="Observe")
         bare.operator.start()
-        bare.wait(lambda s: s.get("plan"), "the plan", 60)
         seen = planned(bare)
     assert ("redis_master01", "set masterauth in /etc/redis.conf") in seen
     for host in made.replicas:
@@ -58,9 +58,21 @@ def test_the_first_documents_cluster_is_mended_as_it_runs(bare: Rig) -> None:
     assert (master(status), status["sentinels"]) == ("redis_master01", "3/3")
     assert call(made.master, "CONFIG", "GET", "masterauth", password=bare.password) == ["masterauth", bare.password]
     assert call(made.master, "GET", "kept", password=bare.password) == "yes"
+    bare.wait(lambda _: _can_be_promoted(bare, "redis_slave01"), "replicas of which a sentinel knows all it asks for")
     with bare.sentinel("redis_slave01") as sentinel:
         sentinel.execute_command("SENTINEL", "FAILOVER", "redis-cluster")
-    bare.wait(lambda s: master(s) not in ("", "redis_master01") and s["replicas"] == "3/3", "a failover that works", 90)
+    bare.wait(
+        lambda s: master(s) not in ("", "redis_master01") and s["replicas"] == "3/3" and is_healthy(s),
+        "a failover that works",
+        120,
+    )
+
+
+def _can_be_promoted(rig: Rig, host: str) -> bool:
+    """Whether the sentinel of a host, which was started just now, has had the answers of all replicas."""
+    with rig.sentinel(host) as client:
+        rows = client.sentinel_slaves("redis-cluster")
+    return len(rows) == 3 and all(row["flags"] == "slave" and row["master-link-status"] == "ok" for row in rows)
 
 
 def test_one_without_a_password(bare: Rig) -> None:
@@ -69,7 +81,7 @@ def test_one_without_a_password(bare: Rig) -> None:
     before = servers(bare)
     bare.declare(auth=None)
     bare.operator.start()
-    status = bare.wait_healthy(90)
+    status = bare.wait_healthy()
     assert servers(bare) == before
     assert (master(status), status["replicas"], status["sentinels"]) == ("redis_master01", "3/3", "3/3")
     with bare.sentinel("redis_slave01") as sentinel:

@@ -320,7 +320,7 @@ def hosts(rig: Rig) -> Rig:
     return rig
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_said_and_nothing_is_changed(hosts: Rig, name: str) -> None:
     case = CASES[name]
@@ -334,11 +334,9 @@ def test_it_is_said_and_nothing_is_changed(hosts: Rig, name: str) -> None:
     hosts.namespace(NAMESPACE)
     with case.trouble(hosts), untouched(*hosts.lab.hosts):
         hosts.cp.apply([*secrets.values(), cluster])
-        try:
-            status = hosts.wait(lambda s: condition(s, case.condition).get("reason") == case.reason, case.reason, 60)
-            told = condition(status, case.condition)
-            assert told["status"] == "False"
-            assert told["message"] == case.message.format(**_values(hosts))
+        wanted = {"status": "False", "reason": case.reason, "message": case.message.format(**_values(hosts))}
+        try:  # a first reading may have gone on without a host
+            status = hosts.wait(lambda s: wanted.items() <= condition(s, case.condition).items(), str(wanted), 90)
             assert condition(status, "Ready")["status"] == "False"
             assert "bootstrap" not in status, "the set-up was not begun"
         finally:

@@ -11,7 +11,7 @@ import pytest
 
 from e2e.acting import answer, ask, changed_for_a_while, failovers_asked
 from e2e.rig import Rig, is_healthy, master
-from e2e.test_following import events
+from e2e.test_following import wait_for_event
 from e2e.test_interrupted import accident
 from e2e.test_switchover import settle
 from lab.ledger import ledger
@@ -28,7 +28,7 @@ REPORT = re.compile(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_drill_under_writes_loses_none_and_tells_how_long_each_part_took(seed: Rig) -> None:
     settle(seed)
     old = master(seed.status())
@@ -36,7 +36,7 @@ def test_a_drill_under_writes_loses_none_and_tells_how_long_each_part_took(seed:
     with commands_seen(seed.lab) as seen:
         with ledger(seed.lab, seed.password) as book:
             at = ask(seed, "drill -")
-            told = answer(seed, at, 120)
+            told = answer(seed, at, 150)
             book.wait(30, seed.lab[master(seed.status())].address)
         assert failovers_asked(seen) == [], "the sentinels do it by themselves"
     found = REPORT.fullmatch(told["message"])
@@ -51,12 +51,12 @@ def test_a_drill_under_writes_loses_none_and_tells_how_long_each_part_took(seed:
     log.info("acknowledged %d, pause %.1f s: %s", len(book.acks), book.pause(), told["message"])
     entry = status["failovers"][-1]
     assert (entry["from"], entry["to"], entry["cause"], entry["result"]) == (old, new, "Drill", "Succeeded")
-    assert f"drill -, asked for at {at}, is done: {told['message']}." in events(seed, "ActDone")
+    wait_for_event(seed, "ActDone", f"drill -, asked for at {at}, is done: {told['message']}.")
     assert changed_for_a_while(seed) == before
     assert "operation" not in status
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_drill_is_refused_unless_all_is_well(seed: Rig) -> None:
     settle(seed)
     chief = master(seed.status())
@@ -82,7 +82,7 @@ POINTS = [(step, when) for step in COMMANDS if step != "back" for when in ("befo
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_killed_right_after_the_stop(seed: Rig, tmp_path: Path) -> None:
     _killed_at(seed, tmp_path, "stop", "after")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from e2e.rig import Rig, is_healthy, master
+from e2e.rig import Rig, Status, is_healthy, master
 from lab.faults import hang_redis
 from lab.hosts import Host
 from lab.observe import Command, Seen, commands_seen
@@ -25,7 +25,7 @@ def kill(host: Host) -> None:
     host.run("systemctl kill -s KILL redis")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("fault", [stop, kill], ids=["stopped", "killed"])
 def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -> None:
     old = master(seed.status())
@@ -33,11 +33,10 @@ def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -
     with commands_seen(seed.lab) as seen:
         began = time.time()
         fault(seed.lab[old])
-        status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
-        confirmed = time.time()
-        assert [command for command in seen.role_commands() if command.at < confirmed] == []
+        status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120)
+        assert [command for command in seen.role_commands() if command.at < published(status)] == []
         _one_switch(seed, old, known, began)
-        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
         assert _but_the_demotion(seen, seed.lab[old], seed.lab[master(status)]) == []
     assert seed.master_by_role() == [master(status)]
     with seed.redis(old) as client:
@@ -48,24 +47,23 @@ def test_a_master_that_ends_is_followed_by_one_switch(seed: Rig, fault: Fault) -
     _one_switch(seed, old, known, began)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_master_that_hangs_is_followed_by_one_switch(seed: Rig) -> None:
     old = master(seed.status())
     known = len(seed.status().get("failovers", []))
-    seed.before_a_silence()
     with commands_seen(seed.lab) as seen:
+        seed.before_a_silence()
         with hang_redis(seed.lab[old]):
             began = time.time()
-            seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
-            confirmed = time.time()
-            assert [command for command in seen.role_commands() if command.at < confirmed] == []
-        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+            status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120)
+            assert [command for command in seen.role_commands() if command.at < published(status)] == []
+        status = seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
         assert _but_the_demotion(seen, seed.lab[old], seed.lab[master(status)]) == []
     assert seed.master_by_role() == [master(status)]
     _one_switch(seed, old, known, began)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_master_that_died_is_not_started_before_its_successor_is_there(seed: Rig) -> None:
     """With `save` only, a master that comes back within down-after has lost what was acknowledged since the dump."""
     old = master(seed.status())
@@ -73,28 +71,28 @@ def test_a_master_that_died_is_not_started_before_its_successor_is_there(seed: R
         keys = {f"e2e:ack:{number}": str(number) for number in range(200)}
         for key, value in keys.items():
             client.set(key, value)
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
     audited = len(seed.operator.audit())
     kill(seed.lab[old])
-    status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
-    successor, published = master(status), status["failovers"][-1]["published"]
+    status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120)
+    successor, told = master(status), status["failovers"][-1]["published"]
     with seed.redis(successor) as client:
         assert client.mget(keys.keys()) == list(keys.values())
-    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
     for host in seed.lab:
         with seed.redis(host.name) as client:
             assert client.mget(keys.keys()) == list(keys.values())
     starts = [line for line in seed.operator.audit()[audited:] if line["what"].startswith("start redis")]
     assert [line["host"] for line in starts] == [old]
-    assert starts[0]["time"] > published, "started before its successor was confirmed"
+    assert starts[0]["time"] > told, "started before its successor was confirmed"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_drift_mended_after_a_failover_leaves_the_role_lines(seed: Rig) -> None:
     old = master(seed.status())
     kill(seed.lab[old])
-    new = seed.lab[master(seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 40))]
-    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 90)
+    new = seed.lab[master(seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120))]
+    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)
     roles = {host.name: role_lines(host) for host in seed.lab}
     for host in seed.lab:
         host.run("sed -i 's/^repl-timeout .*/repl-timeout 33/' /etc/redis.conf")
@@ -119,11 +117,16 @@ def role_lines(host: Host) -> str:
     return host.run("grep -hE '^(slaveof|replicaof|sentinel )' /etc/redis.conf /etc/redis-sentinel.conf || true").stdout
 
 
+def published(status: Status) -> float:
+    """When status named the master of now: nothing of it is done before."""
+    return datetime.fromisoformat(status["failovers"][-1]["published"]).timestamp()
+
+
 def _one_switch(seed: Rig, old: str, known: int, began: float) -> None:
-    status = seed.status()
+    status = seed.wait(lambda s: s["failovers"][-1].get("switched"), "what a sentinel says of it")
     entries = status["failovers"][min(known, 9) :] if known < 10 else status["failovers"][-1:]
     assert [(entry["from"], entry["to"]) for entry in entries] == [(old, master(status))]
     since = datetime.fromisoformat(status["master"]["since"]).timestamp()
-    assert began - 1 <= since <= began + 30
-    switched = datetime.fromisoformat(entries[0]["switched"]).timestamp()
-    assert abs(since - switched) < 3
+    assert int(began) <= since <= published(status), "whole seconds"
+    marks = [entries[0].get(key) for key in ("promoted", "switched", "published")]
+    assert since in [int(datetime.fromisoformat(each).timestamp()) for each in marks if each], entries

@@ -79,7 +79,7 @@ def _fails_over(rig: Rig) -> tuple[str, str]:
     old = master(rig.status())
     with rig.redis(old) as client:
         client.mset({f"family:{number}": number for number in range(100)})
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
     rig.lab[old].run(f"systemctl kill -s KILL {row(rig.lab[old]).redis_unit}")
     rig.wait(lambda s: master(s) not in ("", old), "a successor in status", 40)
     status = rig.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "the old master back as a replica", 120)

@@ -74,7 +74,7 @@ def settled(rig: Rig) -> None:
     time.sleep(max(0.0, since + _SETTLED - time.time()))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_what_the_pages_show_and_run_on_hosts(seed: Rig, tmp_path: Path) -> None:
     shell = terminal(seed, tmp_path)
     first = master(seed.status())

@@ -41,7 +41,7 @@ def accident(
     return OperatorProcess(rig.cp, name, {**FAST_RESYNC, **SHORT_LEASE, **extra, **(settings or {})})
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_killed_after_each_step_of_the_install(bare: Rig, tmp_path: Path) -> None:
     """One install in which the operator survives no step; each start finds what the one before left."""
     steps = tmp_path / "steps"
@@ -57,13 +57,13 @@ def test_killed_after_each_step_of_the_install(bare: Rig, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("at", ["start redis (", pytest.param("start sentinel (", marks=pytest.mark.long)])
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_killed_and_robbed_of_its_status_in_the_middle_of_the_install(bare: Rig, tmp_path: Path, at: str) -> None:
     """The claims on the hosts still tell which set-up it was, and with which first master."""
     bare.declare()
     dying = accident(bare, "kill", at, tmp_path / "steps")
     dying.start("e2e.dying")
-    dying.wait_until_ended(90)
+    dying.wait_until_ended(180)
     begun = bare.status()["bootstrap"]
     assert "completedAt" not in begun
     where = ("rsc", NAME, "-n", NAMESPACE, "--subresource=status")
@@ -104,7 +104,7 @@ def test_the_install_has_no_more_steps_than_those(bare: Rig, tmp_path: Path) -> 
 def _restart_until_healthy(rig: Rig, dying: OperatorProcess, module: str, steps: Path) -> int:
     """Start the operator whenever it has died; the number of its deaths."""
     starts = 0
-    deadline = time.monotonic() + 500
+    deadline = time.monotonic() + 1300  # half a hundred starts of it
     while not is_healthy(rig.status()):
         assert time.monotonic() < deadline, f"{starts} starts, not healthy:\n{steps.read_text()}\n{dying.tail()}"
         if not dying.running:
@@ -124,19 +124,19 @@ def _is_the_seed(rig: Rig) -> None:
     rig.operator.kill()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_killed_during_a_failover(seed: Rig) -> None:
     old = master(seed.status())
     kill(seed.lab[old])
     time.sleep(5.2)  # down-after has just passed: sentinel is at work
     seed.operator.kill()
     seed.operator.start()
-    status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 60)
+    status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120)
     status = seed.wait(lambda s: all_well(seed, s), "the old master back as a replica", 120)
     assert seed.master_by_role() == [master(status)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_away_during_a_failover(seed: Rig) -> None:
     old = master(seed.status())
     seed.operator.stop()
@@ -151,7 +151,7 @@ def test_away_during_a_failover(seed: Rig) -> None:
     assert seed.master_by_role() == [master(status)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_killed_right_after_it_told_of_a_switch_that_it_had_only_read(seed: Rig, tmp_path: Path) -> None:
     """No sentinel says anything any more when it comes: the entry stands in the same document as the new master."""
     old, known = master(seed.status()), seed.status().get("failovers", [])
@@ -160,7 +160,7 @@ def test_killed_right_after_it_told_of_a_switch_that_it_had_only_read(seed: Rig,
     settled(seed, new)
     dying = accident(seed, "kill", f"master {seed.lab[old].address}", tmp_path / "steps")
     dying.start("e2e.dying")
-    dying.wait_until_ended(60)
+    dying.wait_until_ended(120)
     status = seed.status()
     *before, entry = status["failovers"]
     assert (master(status), before[-9:]) == (new, known[-9:])
@@ -172,7 +172,7 @@ def test_killed_right_after_it_told_of_a_switch_that_it_had_only_read(seed: Rig,
     assert status["failovers"][-1] == entry
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_frozen_in_the_middle_of_a_step_and_resumed_after_a_failover(seed: Rig, tmp_path: Path) -> None:
     """Its first act is to read again: what it had planned before is not done on what it knew before."""
     old = master(seed.status())
@@ -252,7 +252,7 @@ def is_stopped(pid: int) -> bool:
 
 def _wait_for_switch(rig: Rig, old: str) -> None:
     """Wait until a sentinel names another master; the operator is not asked."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         with rig.sentinel(rig.lab.replicas[-1].name) as client:
             address = client.sentinel_get_master_addr_by_name("redis-cluster")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from e2e.rig import FAST_RESYNC, Rig, condition, is_healthy, master
+from e2e.rig import PATIENT, Rig, condition, is_healthy, master
 from e2e.test_failover import kill
 from e2e.test_interrupted import locked, waits_for_the_lock
 from lab.faults import cut_off, hang_ssh
 from lab.hosts import Host
 from lab.operator import OperatorProcess
 
-# The hung host's own deadlines, of reading and of connecting: what comes before a word of them did not wait for it.
-PATIENT = FAST_RESYNC | {"RSO_PROBE_TIMEOUT": "90", "RSO_CONNECT_TIMEOUT": "90", "RSO_RESP_TIMEOUT": "90"}
 CONFIG = {"bind": "0.0.0.0", "repl-ping-slave-period": 10}  # the seed's, but for what is changed here
 Fault = Callable[[Host], AbstractContextManager[None]]
 
@@ -37,15 +34,13 @@ def patient(seed: Rig) -> Iterator[OperatorProcess]:
     """An operator that would wait for a hung host longer than any test may take."""
     seed.operator.stop()
     seed.operator.kill()
-    operator = OperatorProcess(seed.cp, settings=PATIENT)
-    with operator:
-        began = len(operator.lines())
-        operator.wait_until(lambda: len(operator.lines()) > began, "its first words", 20)
-        seed.wait_healthy()
+    with OperatorProcess(seed.cp, settings=PATIENT | {"RSO_STEP_TIMEOUT": "300"}) as operator:
+        operator.wait_until(operator.has_passed, "a pass of this run of the operator", 60)
+        seed.wait_quiet()
         yield operator
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize(
     "hang",
     [hang_ssh, pytest.param(cut_off, marks=pytest.mark.long), pytest.param(hang_probe, marks=pytest.mark.long)],
@@ -63,7 +58,7 @@ def test_the_others_are_mended_and_followed_while_one_hangs(seed: Rig, patient: 
         told = condition(seed.status(), "HostsReachable")["message"]
         assert hung.name in told and "after others had; it is read on" in told, "its reading ended first"
         kill(seed.lab[old])
-        status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 60)
+        status = seed.wait(lambda s: master(s) not in ("", old), "a successor in status", 80)
         seed.wait(lambda _: old in {line["host"] for line in patient.audit()[audited:]}, "the old master's return", 60)
         assert hung.name not in {line["host"] for line in patient.audit()[audited:]}
         assert status["failovers"][-1]["to"] == master(status)
@@ -73,25 +68,22 @@ def test_the_others_are_mended_and_followed_while_one_hangs(seed: Rig, patient: 
     assert seed.master_by_role() == [master(seed.status())]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_the_others_get_what_is_declared_while_a_step_on_one_hangs(seed: Rig, patient: OperatorProcess) -> None:
-    """The session stands still in the middle of a step, which then waits for longer than all of this takes."""
+    """The session stands still in the middle of a step: nobody waits for its 300 s, in which all of this comes."""
     hung = next(host for host in seed.lab.replicas if host.name != master(seed.status()))
     others = [host for host in seed.lab if host is not hung]
     with locked(hung):
         seed.declare(redis={"config": {**CONFIG, "repl-timeout": 61}})
-        seed.wait(lambda _: waits_for_the_lock(hung), "the step", 30)
+        seed.wait(lambda _: waits_for_the_lock(hung), "the step")
         with hang_ssh(hung):
-            seed.wait(lambda _: _all_have(others, "61"), "the others' part of what was declared", 30)
+            seed.wait(lambda _: _all_have(others, "61"), "the others' part of what was declared")
             audited = len(patient.audit())
-            began = time.monotonic()
             seed.declare(redis={"config": {**CONFIG, "repl-timeout": 62}})
-            seed.wait(lambda _: _all_have(others, "62"), "what was declared while the step hangs", 30)
-            took = time.monotonic() - began
+            seed.wait(lambda _: _all_have(others, "62"), "what was declared while the step hangs")
             seed.wait(lambda s: condition(s, "HostsReachable").get("status") == "False", "the hung host told", 60)
             assert hung.name in condition(seed.status(), "HostsReachable")["message"]
             assert hung.name not in {line["host"] for line in patient.audit()[audited:]}, "its step has not ended"
-            assert took < 20, "seconds: nobody waits for the step, which has 60"
     seed.wait(lambda s: is_healthy(s) and _all_have([hung], "62"), "its part, and all well", 120)
     seed.declare()
     seed.wait_healthy()
@@ -117,4 +109,4 @@ def _is_not_promoted(rig: Rig, host: Host) -> None:
                 ]
         return set(views) == {0}
 
-    rig.wait(seen, "its priority seen by the sentinels", 30)
+    rig.wait(seen, "its priority seen by the sentinels", 60)

@@ -23,7 +23,7 @@ def name_hosts(rig: Rig, *names: str) -> int:
     return int(rig.body()["metadata"]["generation"])
 
 
-def wait_for(rig: Rig, generation: int, seconds: float = 60) -> Status:
+def wait_for(rig: Rig, generation: int, seconds: float = 120) -> Status:
     return rig.wait(lambda s: is_healthy(s) and s["observedGeneration"] == generation, "all as declared", seconds)
 
 
@@ -31,7 +31,7 @@ def host_of(status: Status, name: str) -> dict[str, Any]:
     return next(each for each in status["hosts"] if each["name"] == name)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_replica_is_booted_in_maintenance_and_comes_back_in_sync(seed: Rig) -> None:
     name = next(host.name for host in reversed(list(seed.lab.replicas)) if host.name != master(seed.status()))
     host = seed.lab[name]
@@ -45,24 +45,24 @@ def test_a_replica_is_booted_in_maintenance_and_comes_back_in_sync(seed: Rig) ->
 
         host.run(f"systemctl disable -q {' '.join(host.family.units)}")
         host.shut_down()
-        status = seed.wait(lambda s: host_of(s, name)["redis"] == "Unknown", "it is away", 30)
+        status = seed.wait(lambda s: host_of(s, name)["redis"] == "Unknown", "it is away", 90)
         assert (status["phase"], condition(status, "HostsReachable")["status"]) == ("Healthy", "True")
         host.boot()
-        status = seed.wait(lambda s: "booted since" in host_of(s, name).get("message", ""), "it is back", 60)
+        status = seed.wait(lambda s: "booted since" in host_of(s, name).get("message", ""), "it is back", 90)
         assert host_of(status, name)["redis"] == "Stopped"
 
         generation = name_hosts(seed)
         status = seed.wait(
-            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 60
+            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 120
         )
         assert host_of(status, name)["state"] == "Member"
         assert (status["replicas"], status["sentinels"]) == ("3/3", "3/3")
         book.wait(30, seed.lab[master(status)].address)
-    assert book.missing(host) == []
+    seed.wait(lambda _: book.missing(host) == [], "all of it on the replica, which is a moment behind")
     assert host.run(f"systemctl is-enabled {' '.join(host.family.units)}").stdout.split() == ["enabled", "enabled"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_master_is_replaced_before_it_is_stopped(seed: Rig) -> None:
     old = master(seed.status())
     with ledger(seed.lab, seed.password) as book:
@@ -74,14 +74,14 @@ def test_a_master_is_replaced_before_it_is_stopped(seed: Rig) -> None:
         assert (status["acts"][-1]["verb"], status["acts"][-1]["result"]) == ("switchover", "Done")
         generation = name_hosts(seed)
         seed.wait(
-            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 60
+            lambda s: is_healthy(s) and s["observedGeneration"] == generation and s["ready"] == "4/4", "in sync", 120
         )
         book.wait(30, seed.lab[new].address)
     assert not_to_be_lost(seed, book.missing(seed.lab[new])) == []
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_fenced_host_that_is_taken_out_leaves_and_nothing_starts_there(bare: Rig) -> None:
     """It is taken out of both fields in one change; its fence stays, and goes when the host is added again."""
     rig, host = bare, list(bare.lab)[3]

@@ -32,7 +32,7 @@ def test_entered_after_any_step(seed: Rig, tmp_path: Path, verb: str, step: str,
     new = old if step == "start" else next(host.name for host in reversed(list(seed.lab)) if host.name != old)
     with seed.redis(old) as client:
         client.set("before", step)
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
     seed.operator.stop()
     sentence = PROCEDURES[verb].commands[step]
     held = accident(seed, "hold", sentence, tmp_path / "steps", "frozen")

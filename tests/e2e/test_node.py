@@ -33,7 +33,7 @@ def deployed(bare: Rig, tmp_path: Path) -> Iterator[Rig]:
         bare.cp.kubectl("delete", "deployment", ACCOUNT, "-n", ACCOUNT, "--timeout=60s", seconds=70)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_deployment_installs_follows_and_survives_its_pod(deployed: Rig, tmp_path: Path) -> None:
     shell = Shell(deployed.cp, tmp_path / "later")
     pod = deployed.cp.get("pods", "-n", ACCOUNT)["items"][0]
@@ -49,7 +49,7 @@ def test_the_deployment_installs_follows_and_survives_its_pod(deployed: Rig, tmp
     time.sleep(5.2)  # down-after has just passed: sentinel is at work
     _search_log(deployed)
     deployed.cp.kubectl("delete", "pod", pod["metadata"]["name"], "-n", ACCOUNT, "--wait=false")
-    deployed.wait(lambda s: master(s) not in ("", old), "a successor in status", 90)
+    deployed.wait(lambda s: master(s) not in ("", old), "a successor in status", 120)
     status = deployed.wait(lambda s: all_well(deployed, s), "the old master back as a replica", 120)
     assert deployed.master_by_role() == [master(status)]
     new = deployed.cp.get("pods", "-n", ACCOUNT)["items"]

@@ -38,18 +38,18 @@ def test_two_failovers_while_the_api_server_is_away(seed: Rig, away: float) -> N
             assert seed.operator.running
             time.sleep(1.0)
         assert [command for command in seen.role_commands() if command.at > began + OVERDUE] == []
-    returned = time.time()
+    returned, back = time.time(), seed.body()
     told = [(first, second, "Requested", "Succeeded"), (second, third, "Requested", "Succeeded")]
-    status = seed.wait(lambda s: master(s) == third and _entries(s)[-2:] == told, "what happened in status", 60)
-    written = _writes(seed)
-    assert wait_until(lambda: _offered(seed) == [seed.lab[third].address], 10, 0.2), "the endpoint leads elsewhere"
+    status = seed.wait(lambda s: master(s) == third and _entries(s)[-2:] == told, "what happened in status", 90)
+    stored = [_entries(each["status"])[-2:] for each in seed.versions_since(back)]
+    assert all(each in (before[-2:], told) for each in stored), "what happened meanwhile is one document"
+    assert wait_until(lambda: _offered(seed) == [seed.lab[third].address], 60, 0.2), "the endpoint leads elsewhere"
     assert _entries(status)[:-2] == before[-8:]
     assert all(entry["promoted"] and entry["switched"] and entry["published"] for entry in status["failovers"][-2:])
-    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 90)
+    seed.wait(lambda s: is_healthy(s) and s["replicas"] == "3/3", "all well", 120)
     assert seed.master_by_role() == [third]
     assert not [line for line in seed.operator.audit()[audited:] if "redis.service" in line["what"]]
     assert wait_until(lambda: time.time() - returned > CALM, CALM + 1)
-    assert written <= 2, "what happened meanwhile is one document"
     assert _writes(seed) <= 10
     others = {kind: _writes(seed, kind) for kind in MOST}
     assert all(count <= MOST[kind] for kind, count in others.items()), others
@@ -73,7 +73,7 @@ def fail_over(rig: Rig, old: str) -> str:
     with Resp.to(rig.lab[name], 26379) as asking:  # from inside: it can be told from what the operator sends
         assert asking.call("SENTINEL", "FAILOVER", NAME) == "OK"
     with rig.sentinel(name) as client:
-        changed = wait_until(lambda: client.sentinel_get_master_addr_by_name(NAME)[0] != rig.lab[old].address, 20)
+        changed = wait_until(lambda: client.sentinel_get_master_addr_by_name(NAME)[0] != rig.lab[old].address, 90)
         assert changed, "no failover"
         address = client.sentinel_get_master_addr_by_name(NAME)[0]
     return next(host.name for host in rig.lab if host.address == address)
@@ -88,7 +88,7 @@ def settled(rig: Rig, chief: str) -> None:
         calm = all(_flags(rig, host.name) == "master" and _knows_all(rig, host.name) for host in rig.lab.replicas)
         return online == 3 and calm
 
-    assert wait_until(well, 30, 0.2), "the cluster does not come together"
+    assert wait_until(well, 90, 0.2), "the cluster does not come together"
 
 
 def _knows_all(rig: Rig, name: str) -> bool:

@@ -25,17 +25,17 @@ def example(rig: Rig) -> str:
     return code.replace('password="..."', f"password={rig.password!r}")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_readmes_client_finds_the_master_and_a_replica(seed: Rig) -> None:
     first = master(seed.status())
     with seed.redis(first) as client:
         client.delete("key")
-        subprocess.run([sys.executable, "-W", "error", "-"], input=example(seed), text=True, check=True, timeout=30)
+        subprocess.run([sys.executable, "-W", "error", "-"], input=example(seed), text=True, check=True, timeout=90)
         assert client.get("key") == "value"
         client.set("e2e:later", "")  # WAIT is about this client's own writes
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
     again = subprocess.run(
-        [sys.executable, "-W", "error", "-"], input=example(seed), text=True, check=True, timeout=30,
+        [sys.executable, "-W", "error", "-"], input=example(seed), text=True, check=True, timeout=90,
         stdout=subprocess.PIPE,
     )  # fmt: skip
     assert again.stdout == "b'value'\n"

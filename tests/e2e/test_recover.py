@@ -72,7 +72,7 @@ def test_a_replica_is_promoted_and_all_sentinels_follow_it(seed: Rig) -> None:
     epoch = seed.status()["master"]["configEpoch"]
     with seed.redis(old) as client:
         client.set("before", "kept")
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
     with nobody_to_promote(seed):
         seed.lab[old].run(f"systemctl kill -s KILL {seed.lab[old].family.units[0]}")
         dead_end(seed)

@@ -10,7 +10,7 @@ import pytest
 
 from e2e.acting import answer, ask, changed_for_a_while, failovers_asked, not_to_be_lost
 from e2e.rig import Rig, is_healthy, master
-from e2e.test_following import events
+from e2e.test_following import wait_for_event
 from e2e.test_interrupted import accident
 from e2e.test_switchover import settle
 from lab.ledger import ledger
@@ -20,7 +20,7 @@ from redis_sentinel_operator.operations.procedures import PROCEDURES
 log = logging.getLogger(__name__)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(seed: Rig) -> None:
     settle(seed)
     told = answer(seed, ask(seed, "restart -"))
@@ -34,7 +34,7 @@ def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(se
     with commands_seen(seed.lab) as seen:
         with ledger(seed.lab, seed.password) as book:
             at = ask(seed, "restart -")
-            told = answer(seed, at, 150)
+            told = answer(seed, at, 200)
             book.wait(30, seed.lab[master(seed.status())].address)
         _is_done(seed, old, told)
         assert len(failovers_asked(seen)) == 1
@@ -44,7 +44,7 @@ def test_the_master_is_restarted_last_and_no_acknowledged_plain_write_is_lost(se
     assert changed_for_a_while(seed) == before
     last = seed.status()["failovers"][-1]
     assert (last["from"], last["to"], last["cause"]) == (old, master(seed.status()), "Ours")
-    assert f"restart -, asked for at {at}, is done: {told['message']}." in events(seed, "ActDone")
+    wait_for_event(seed, "ActDone", f"restart -, asked for at {at}, is done: {told['message']}.")
     _as_before(seed)
 
 
@@ -82,10 +82,8 @@ def waits_for_a_restart(rig: Rig) -> None:
     redis = rig.body()["spec"]["redis"]
     more = _databases(rig, master(rig.status())) + 1
     rig.declare(redis={**redis, "config": {**redis.get("config", {}), "databases": more}})
-    rig.wait(lambda s: s.get("phase") == "WaitingForYou", "the master waits for a restart", 150)
-    waits = {
-        host["name"] for host in rig.status()["hosts"] for each in host.get("config", []) if each["pendingRestart"]
-    }
+    status = rig.wait(lambda s: s.get("phase") == "WaitingForYou", "the master waits for a restart", 150)
+    waits = {host["name"] for host in status["hosts"] for each in host.get("config", []) if each["pendingRestart"]}
     assert waits == {master(rig.status())}
 
 

@@ -33,7 +33,7 @@ NOTICED = 5.0  # seconds without an answer after which sentinels call a master d
 _DOWN = r"\+sdown|\+odown|\+try-failover|\+switch-master"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_new_password_under_writes_and_back(seed: Rig) -> None:
     first, second = seed.password, another()
     with watched(seed, second):
@@ -373,8 +373,8 @@ def _holds(rig: Rig, new: str, change: Any, window: float | None = NOTICED) -> N
         with commands_seen(rig.lab) as seen:
             with ledger(rig.lab, _good_at(rig.lab.hosts[0], (old, new))) as book:
                 version = change()
-                rig.wait(lambda s: in_sync(s, version), "the new password on all", 90)
-                book.wait(10)
+                rig.wait(lambda s: in_sync(s, version), "the new password on all", 120)
+                book.wait(30)
             times = given(seen)
         assert all(link.call("PING") == "PONG" for link in held), "connections of before go on"
     rig.password = book.password = new

@@ -23,14 +23,14 @@ from e2e.test_interrupted import all_well
 from e2e.watching import Watch, role, watching
 from lab.hosts import Host
 from lab.ledger import Ack, Fate, Ledger, Reign, fates
-from lab.observe import Command, commands_seen, ledger
+from lab.observe import commands_seen, ledger
 
 QUICK = [each for each in TABLE if not each.long]
-_AT_ONCE = 3.0  # seconds; how fast it is, is measured by the bench: tests run on busy machines
+_AT_ONCE = 15.0  # seconds; how fast it is, is measured by the bench: tests run on busy machines
 _ENDS_OR_BEGINS = ("start redis (", "stop redis", "restart redis")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda each: each.name)
 def test_nothing_acknowledged_after_the_switch_is_lost(seed: Rig, scenario: Scenario) -> None:
     prove(seed, scenario)
@@ -60,7 +60,6 @@ def prove(rig: Rig, scenario: Scenario) -> None:
         watch.led_to(new.address)
         seen.follow()
         ours = [each for each in seen.commands() if each.at >= began and each.affects_writes]
-        ours = [each for each in ours if not _is_of_a_peer(each, rig)]
         lines = rig.operator.lines()[said:]
     _switches_once_each(watch, scenario)
     _published_in_time(watch, status, known, scenario)
@@ -79,15 +78,6 @@ def prove(rig: Rig, scenario: Scenario) -> None:
 def _after_the_switch(at: float, reigns: Sequence[Reign]) -> float:
     """How long the reign of then had lasted, in seconds."""
     return at - max(reign.since for reign in reigns if reign.since <= at)
-
-
-def _is_of_a_peer(command: Command, rig: Rig) -> bool:
-    """Whether nobody was found who sent it, but it came from an address of a host, as sentinels' and replicas' do.
-
-    The operator's tunnels end on the loopback, as redis listens there too.
-    """
-    source = command.client.rpartition(":")[0]
-    return command.owner == "unknown" and any(host.address == source for host in rig.lab.hosts)
 
 
 def _switches_once_each(watch: Watch, scenario: Scenario) -> None:

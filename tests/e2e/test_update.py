@@ -74,7 +74,7 @@ def _write(rig: Rig, chief: str) -> None:
     with rig.redis(chief) as client:
         for key, value in KEYS.items():
             client.set(key, value)
-        assert client.wait(3, 5000) == 3
+        assert client.wait(3, 10000) == 3
 
 
 def _is_all_there(rig: Rig) -> None:

@@ -20,9 +20,11 @@ from lab.processes import wait_until
 from lab.resp import Resp, RespError
 
 _EVERY = 0.1
-_LATE = 5.0  # seconds by which a look may come after what it sees
-_PATIENCE = 1.5  # seconds for which a replica may be seen offered: status, role and status are asked one by one
-_LEADS = 5.0  # seconds until the Service must have been seen to lead to a master
+_LATE = 15.0  # seconds by which a look may come after what it sees
+_PATIENCE = 5.0  # seconds for which a replica may be seen offered: status, role and status are asked one by one
+_LEADS = 60.0  # seconds until the Service must have been seen to lead to a master
+_STANDSTILL = {"+tilt", "-tilt", "+sdown", "-sdown"}
+_KERNEL = "vm.overcommit_memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,26 @@ def watching(rig: Rig) -> Iterator[Watch]:
         thread.join()
     if watch.errors:
         raise watch.errors[0]
+
+
+def sentinel_logs(rig: Rig) -> dict[str, list[str]]:
+    """What each sentinel has logged until now."""
+    return {host.name: host.run("cat /var/log/redis/sentinel.log").stdout.splitlines() for host in rig.lab.replicas}
+
+
+def said_since(before: dict[str, list[str]], now: dict[str, list[str]]) -> set[str]:
+    """The events that the sentinels logged in between; a line is `3412:X 29 Nov 11:35:07.089 # +tilt #tilt mode on`."""
+    return {line.split()[5] for host, lines in now.items() for line in lines[len(before[host]) :]}
+
+
+def of_the_machine(said: set[str], writes: list[str]) -> bool:
+    """Whether something happened to the machine under all labs, which status must tell.
+
+    One that stands still for two seconds puts sentinels into tilt mode, as their own logs say; what else they say in a
+    silence counts. And a kubelet of another worker's test sets the kernel that all hosts share, and sets it back.
+    """
+    assert said <= _STANDSTILL, said
+    return bool(said) or any(_KERNEL in line for line in writes)
 
 
 def offered(status: Status, at: float) -> Offer | None:

@@ -122,7 +122,7 @@ class Canary:
     def _on(self, host: Host) -> list[str]:
         found = []
         text = "".join(f"{pattern}\n" for pattern in self.patterns)
-        for line in host.run(["/bin/sh", "-c", _SEARCH], stdin=text, timeout=60).stdout.splitlines():
+        for line in host.run(["/bin/sh", "-c", _SEARCH], stdin=text, timeout=600).stdout.splitlines():
             kind, _, rest = line.partition(" ")
             if kind in {"journal", "sentinel.log"}:
                 if rest != "0":

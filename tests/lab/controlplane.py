@@ -325,6 +325,7 @@ class ControlPlane:
             f"--service-account-signing-key-file={certs / 'sa.key'}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
+            "--event-ttl=24h",  # by default those of an hour ago vanish in the middle of a test that counts them
             f"--token-auth-file={self.directory / 'tokens.csv'}",
         )
 
@@ -353,17 +354,30 @@ class ControlPlane:
 
     def raw(self, path: str) -> bytes | None:
         """The body of a successful GET as the administrator; None for anything else."""
+        try:
+            with self._opened(path, 20) as response:
+                return bytes(response.read())
+        except OSError:
+            return None
+
+    def watched(self, path: str, until: Callable[[dict[str, Any]], bool], seconds: float = 60.0) -> list[Any]:
+        """The events of a watch, up to the first one that is `until`. Raises TimeoutError when that does not come."""
+        found: list[Any] = []
+        with self._opened(f"{path}&watch=1&timeoutSeconds={seconds:.0f}", seconds) as response:
+            for line in response:
+                found.append(json.loads(line))
+                if until(found[-1]):
+                    return found
+        raise TimeoutError(f"what was to come by {path} did not come within {seconds:.0f} s")
+
+    def _opened(self, path: str, seconds: float) -> Any:
         user = json.loads(self.admin_kubeconfig.read_text())["users"][0]["user"]
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {user['token']}"})
         context = ssl.create_default_context(cafile=str(self.authority))
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
-        try:
-            with opener.open(request, timeout=20) as response:
-                return bytes(response.read())
-        except OSError:
-            return None
+        return opener.open(request, timeout=seconds)
 
 
 def take_down(config: LabConfig) -> None:

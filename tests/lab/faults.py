@@ -186,7 +186,7 @@ def _stopped(processes: list[Process]) -> Iterator[None]:
     try:
         for one in processes:
             one.signal(signal.SIGSTOP)
-        if not wait_until(lambda: all(one.state in {"T", ""} for one in processes), 30.0):
+        if not wait_until(lambda: all(one.state in {"T", ""} for one in processes), 60.0):
             raise LabError("a process does not stop")
         yield
     finally:

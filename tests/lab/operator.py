@@ -91,16 +91,19 @@ class OperatorProcess:
     def metrics(self) -> str:
         """What /metrics tells; "" while it does not listen yet."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """SIGKILL, and wait until it is gone, with its port."""
+        below = descendants(self.pid) if self._prefix and self.running else []
         if self.running:
             os.kill(self.pid, signal.SIGKILL)
         self._daemons.stop(self._name)
+        for process in below:  # who sees no other process is told by the kernel that its parent has ended
+            process.kill()
 
     def stop(self, seconds: float = 30.0) -> None:
         """SIGTERM, and wait until it is gone."""

@@ -47,7 +47,7 @@ def make_by_hand(
     made = HandMade(lab.master01, lab.replicas, lab.replicas, name, quorum or len(lab.replicas) // 2 + 1, password)
     lab.at_once(lambda host: _redis(host, made, release), lab.hosts)
     lab.at_once(lambda host: _sentinel(host, made), made.sentinels)
-    if wait and not wait_until(lambda: is_whole(made), 90.0, 0.1):
+    if wait and not wait_until(lambda: is_whole(made), 120.0, 0.1):
         raise LabError("the cluster made by hand did not come together: " + "; ".join(_complaints(made)))
     return made
 
@@ -62,7 +62,7 @@ def make_with_mistakes(lab: Lab, *, password: str = PASSWORD) -> HandMade:
     lab.at_once(lambda host: _sentinel(host, made, auth_pass_of="mymaster"), made.sentinels)
     for host in made.sentinels:  # which shows the line that it cannot read, with the password: not the operator's doing
         host.run("journalctl -q --rotate && journalctl -q --vacuum-time=1s")
-    if not wait_until(lambda: _all_online(made), 90.0, 0.1):
+    if not wait_until(lambda: _all_online(made), 120.0, 0.1):
         raise LabError("the replicas of the cluster made by hand are not online")
     return made
 
@@ -72,7 +72,7 @@ def make_with_own_units(lab: Lab, *, password: str = PASSWORD) -> HandMade:
     made = HandMade(lab.master01, lab.replicas, lab.replicas, MASTER_NAME, 2, password)
     lab.at_once(lambda host: _own_redis(host, made), lab.hosts)
     lab.at_once(lambda host: _own_sentinel(host, made), made.sentinels)
-    if not wait_until(lambda: is_whole(made), 90.0, 0.1):
+    if not wait_until(lambda: is_whole(made), 120.0, 0.1):
         raise LabError("the cluster made by hand did not come together: " + "; ".join(_complaints(made)))
     return made
 

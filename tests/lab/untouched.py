@@ -75,7 +75,7 @@ def snapshot(host: Host, *, ports: tuple[int, ...] = (6379,)) -> Snapshot:
     """
     sections: dict[str, set[str]] = {}
     current: set[str] = set()
-    for line in host.run(["/bin/sh", "-s"], stdin=_SCRIPT, timeout=120).stdout.splitlines():
+    for line in host.run(["/bin/sh", "-s"], stdin=_SCRIPT, timeout=600).stdout.splitlines():
         if line.startswith("== "):
             current = sections.setdefault(line[3:], set())
         elif line.strip() and not _is_volatile(line):

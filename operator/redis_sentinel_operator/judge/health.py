@@ -36,7 +36,8 @@ class JudgeContext:
     `owner` is our name in claims; `since_switch` seconds since the last switch that we saw (inf if none), `down_for`
     seconds since a majority of the sentinels calls the last master down (0 if they do not), `settle_min` seconds;
     `last_for` seconds for which the last master was it at least when the reading began (0 if not known);
-    `aborted`: every failover that they began since came to nothing.
+    `aborted`: every failover that they began since came to nothing; `undone_for` is `down_for` once status tells that
+    the master came up as a replica, 0 before.
     """
 
     owner: str
@@ -46,6 +47,7 @@ class JudgeContext:
     settle_min: float = 10.0
     last_for: float = 0.0
     aborted: bool = False
+    undone_for: float = 0.0
 
 
 def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, context: JudgeContext) -> Verdict:
@@ -54,7 +56,7 @@ def judge(desired: Desired, facts: ClusterFacts, last: MasterRecord | None, cont
     redis = {name: host.redis for name, host in facts.hosts.items()}
     master = mastership(desired, sentinels, redis, last)
     how = undone(desired, facts, master)
-    then = outlook(desired, facts, named_host(desired, master), last, context.down_for) if how else Outlook("")
+    then = outlook(desired, facts, named_host(desired, master), last, context.undone_for) if how else Outlook("")
     master = _undone(master, how, then) if how else master
     found = situation(desired, facts, context.owner, context.bootstrap, last)
     # In a bootstrap the question begins with the first master: until then sentinels are still to come.

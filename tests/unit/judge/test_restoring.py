@@ -62,7 +62,7 @@ def with_dump(age: int | None, path: str = "/var/lib/redis/dump.rdb") -> HostFac
 def judged(
     read: ClusterFacts, wish: Desired | None = None, last: MasterRecord | None = LAST, told_for: float = 5.0
 ) -> Verdict:
-    return judge(wish or desired(), read, last, JudgeContext(OWNER, None, down_for=told_for))
+    return judge(wish or desired(), read, last, JudgeContext(OWNER, None, down_for=told_for, undone_for=told_for))
 
 
 def told(verdict: Verdict) -> str:
