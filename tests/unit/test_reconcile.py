@@ -13,18 +13,20 @@ from redis_sentinel_operator import reconcile
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.board import Board
 from redis_sentinel_operator.board_unread import Patience
+from redis_sentinel_operator.judge.health import JudgeContext
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known
 from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.step import Plan
+from redis_sentinel_operator.model.verdict import Uncertain
 from redis_sentinel_operator.observe.late import Late
 from redis_sentinel_operator.operations.move import Wish
 from redis_sentinel_operator.outliving import ANOTHER
 from redis_sentinel_operator.reconcile import Pass
 from redis_sentinel_operator.rounds import Rounds
 from redis_sentinel_operator.settings import Settings
-from unit.boarding import START, WHOLE
-from unit.judge.clusters import OWNER, S1, running
+from unit.boarding import CALM, START, WHOLE
+from unit.judge.clusters import ADDRESS, OWNER, S1, M, running
 
 
 def a_pass(board: Board, **changes: Any) -> Pass:
@@ -84,3 +86,15 @@ async def test_where_another_operator_is_at_work_nothing_is_done_begun_or_answer
     assert not outcome.changed
     assert "acts" not in board.document()
     assert board.operation is None
+
+
+@pytest.mark.parametrize(("reason", "seconds"), [("RoleUndone", 9.0), ("SentinelsDisagree", 0.0)])
+def test_for_how_long_a_role_is_undone_counts_once_status_has_told_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch, reason: str, seconds: float
+) -> None:
+    board.confirm(Uncertain(reason, "It says slave.", ADDRESS[M]), CALM, WHOLE)
+    monkeypatch.setattr(Board, "down_for", property(lambda _: 9.0))
+    seen: list[JudgeContext] = []
+    monkeypatch.setattr(reconcile, "judge", lambda *given: seen.append(given[-1]))
+    reconcile._judge(a_pass(board), running())
+    assert [(each.down_for, each.undone_for) for each in seen] == [(9.0, seconds)]

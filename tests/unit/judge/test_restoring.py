@@ -100,6 +100,12 @@ def test_it_is_told_for_a_moment_before_it_is_done() -> None:
     assert (verdict.restores, told(verdict)) == ("", AGAIN)
 
 
+def test_what_status_has_not_told_yet_is_not_undone() -> None:
+    """The master was withdrawn long before for another reason: nobody could have read this one."""
+    verdict = judge(desired(), ring(), LAST, JudgeContext(OWNER, None, down_for=60.0))
+    assert (verdict.restores, told(verdict)) == ("", AGAIN)
+
+
 @pytest.mark.parametrize("redis", [None, {"config": {**CONFIG, "slave-priority": "0"}, "link_down": 5}])
 def test_what_sentinels_never_promote_does_not_matter(redis: dict[str, object] | None) -> None:
     odd = with_redis(S3, **redis) if redis else replace(of_ring(S3), redis=Known(None))
