@@ -22,7 +22,7 @@ from redis_sentinel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 # What changes no role, but a pass finds out what it is: of a sentinel that goes or comes, or that somebody set.
-_LOOK = frozenset({"+sdown", "-sdown", "+set"})
+_LOOK = frozenset({"+sdown", "-sdown", "+reboot", "+set"})
 # Seconds: the words of one switch follow each other within the first, and all of it is told within the second. Once
 # the new master is known it is published within the third.
 _SILENCE, _LONGEST, _PUBLISHED = 1.0, 4.0, 0.25

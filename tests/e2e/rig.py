@@ -77,12 +77,24 @@ class Rig:
         """The resource as it was stored each time since `body` was read (minutes at most), that one among them."""
         where = body["metadata"]
         last = self.body(where["namespace"])["metadata"]["resourceVersion"]
-        if last == where["resourceVersion"]:
+        if int(last) <= int(where["resourceVersion"]):
             return [body]
         path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{where['namespace']}/{PLURAL}"
         query = f"fieldSelector=metadata.name={where['name']}&resourceVersion={where['resourceVersion']}"
         seen = self.cp.watched(f"{path}?{query}", lambda each: each["object"]["metadata"]["resourceVersion"] == last)
         return [body, *(each["object"] for each in seen)]
+
+    def as_listed(self, namespace: str = NAMESPACE) -> dict[str, Any]:
+        """The resource as stored, with the version of the list that it is in: what is written from now on is later.
+
+        An API server that was started since the resource was written last cannot tell what came after that write.
+        """
+        stored = self.cp.raw(f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{namespace}/{PLURAL}")
+        assert stored is not None, "the API server does not answer"
+        found = json.loads(stored)
+        body: dict[str, Any] = next(each for each in found["items"] if each["metadata"]["name"] == NAME)
+        body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        return body
 
     def status(self, namespace: str = NAMESPACE) -> Status:
         """Its status, {} while there is none."""

@@ -38,7 +38,7 @@ def test_two_failovers_while_the_api_server_is_away(seed: Rig, away: float) -> N
             assert seed.operator.running
             time.sleep(1.0)
         assert [command for command in seen.role_commands() if command.at > began + OVERDUE] == []
-    returned, back = time.time(), seed.body()
+    returned, back = time.time(), seed.as_listed()
     told = [(first, second, "Requested", "Succeeded"), (second, third, "Requested", "Succeeded")]
     status = seed.wait(lambda s: master(s) == third and _entries(s)[-2:] == told, "what happened in status", 90)
     stored = [_entries(each["status"])[-2:] for each in seed.versions_since(back)]

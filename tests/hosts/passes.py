@@ -92,7 +92,8 @@ class Passes:
     async def read(self, *, adopt: bool = False) -> Reading:
         facts = await gather(self.desired, self.links, self.settings)
         last_for = max(0.0, facts.at - self.reign_began)
-        context = JudgeContext(self.guard.owner, self.bootstrap, math.inf, self.down_for, last_for=last_for)
+        since = self.down_for  # what happens is told at once: there is no status that it would have to wait for
+        context = JudgeContext(self.guard.owner, self.bootstrap, math.inf, since, last_for=last_for, undone_for=since)
         verdict = judge(self.desired, facts, self.last, context)
         return Reading(facts, verdict, plan(self.desired, facts, verdict, self._context(adopt)))
 

@@ -6,6 +6,7 @@ The payloads are the same from 3.2 to 7.2 and in valkey (sentinel.c, sentinelEve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -42,7 +43,6 @@ _ANY = frozenset(
         "+convert-to-slave",
         "+role-change",
         "-role-change",
-        "+reboot",
         "+reset-master",
         "-monitor",
         "+tilt",
@@ -50,7 +50,12 @@ _ANY = frozenset(
 )
 # Settings whose value is no secret.
 _OPEN = frozenset({"quorum", "down-after-milliseconds", "failover-timeout", "parallel-syncs"})
-_OF_SERVERS = frozenset({"+sdown", "-sdown"})
+# What counts of some instances alone.
+_OF: Mapping[str, frozenset[str]] = {
+    "+sdown": frozenset({"master", "slave"}),
+    "-sdown": frozenset({"master", "slave"}),
+    "+reboot": frozenset({"master"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +129,13 @@ def disturbs(event: SentinelEvent) -> bool:
     """Tell whether a failover is about or going on, or the topology was changed: facts read before are unfit to act on.
 
     Learnt replicas and sentinels (+slave, +sentinel), settings (+set, mostly ours) and the progress of replicas that
-    are pointed to a new master are none; a sentinel that goes down or comes back changes no role.
+    are pointed to a new master are none; a sentinel that goes down or comes back changes no role. Nor does a replica
+    that was started again, which sentinels tell when they ask it for INFO, up to 10 s later: a procedure that restarts
+    replicas would be halted by its own doing.
     """
-    if event.channel in _OF_SERVERS:
+    if event.channel in _OF:
         seen = view(event)
-        return isinstance(seen, Instance) and seen.type != "sentinel"
+        return isinstance(seen, Instance) and seen.type in _OF[event.channel]
     return event.channel in _ANY
 
 

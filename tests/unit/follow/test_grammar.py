@@ -86,7 +86,7 @@ TABLE: list[tuple[str, str, View, bool]] = [
     ("+convert-to-slave", SLAVE, of_slave(), True),
     ("+fix-slave-config", SLAVE, of_slave(), False),
     ("+reboot", MASTER, OF_MASTER, True),
-    ("+reboot", SLAVE, of_slave(), True),
+    ("+reboot", SLAVE, of_slave(), False),
     ("+monitor", f"{MASTER} quorum 2", with_extra("quorum 2"), False),
     ("-monitor", MASTER, OF_MASTER, True),
     ("+reset-master", MASTER, OF_MASTER, True),
