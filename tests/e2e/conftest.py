@@ -9,9 +9,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from redis.exceptions import RedisError
 
-from e2e.rig import Rig
-from lab import labs
-from lab.controlplane import ControlPlane
+from e2e.rig import Rig, raised
 from lab.machine import LabError
 from lab.workers import worker_lab
 
@@ -21,11 +19,8 @@ E2E = worker_lab(*os.environ.get("E2E_LAB", "e2e 192.168.140.0/24").split())  # 
 @pytest.fixture(scope="session")
 def rig() -> Iterator[Rig]:
     """Hosts and API server, for the whole session; it fails at the end where the password showed in between."""
-    with labs.hosts_lab(E2E) as lab, ControlPlane(E2E) as cp:
-        rig = Rig(lab, cp)
-        with rig.canary.watching():
-            yield rig
-            rig.operator.kill()
+    with raised(E2E) as rig:
+        yield rig
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lab.canary import Canary
 from lab.controlplane import ControlPlane, KubectlError
 from lab.demo import without_deployment
 from lab.machine import LabError
+from lab.model import LabConfig
 from lab.operator import NAMES, ROOT, OperatorProcess
 from lab.processes import wait_until
 from lab.seed import NAMESPACE, seed_cluster, seed_secrets
@@ -76,13 +78,8 @@ class Rig:
     def versions_since(self, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The resource as it was stored each time since `body` was read (minutes at most), that one among them."""
         where = body["metadata"]
-        last = self.body(where["namespace"])["metadata"]["resourceVersion"]
-        if int(last) <= int(where["resourceVersion"]):
-            return [body]
         path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{where['namespace']}/{PLURAL}"
-        query = f"fieldSelector=metadata.name={where['name']}&resourceVersion={where['resourceVersion']}"
-        seen = self.cp.watched(f"{path}?{query}", lambda each: each["object"]["metadata"]["resourceVersion"] == last)
-        return [body, *(each["object"] for each in seen)]
+        return self.cp.versions_since(path, body, self.body(where["namespace"]))
 
     def as_listed(self, namespace: str = NAMESPACE) -> dict[str, Any]:
         """The resource as stored, with the version of the list that it is in: what is written from now on is later.
@@ -239,6 +236,16 @@ class Rig:
                 return str(client.execute_command("ROLE")[0])
         except RedisError:
             return ""
+
+
+@contextmanager
+def raised(config: LabConfig) -> Iterator[Rig]:
+    """Hosts and API server in a lab; it fails at the end where the password showed in between."""
+    with labs.hosts_lab(config) as lab, ControlPlane(config) as cp:
+        rig = Rig(lab, cp)
+        with rig.canary.watching():
+            yield rig
+            rig.operator.kill()
 
 
 def operator_logs(cp: ControlPlane) -> tuple[Path, ...]:

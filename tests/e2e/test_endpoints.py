@@ -96,11 +96,9 @@ def behind(rig: Rig, of: str = "") -> dict[str, bool]:
 
 def behind_since(rig: Rig, began: Mapping[str, Any]) -> list[dict[str, bool]]:
     """What stood behind the master's Service, each time that it was written since the slice was as it `began`."""
-    last = rig.cp.get("endpointslice", NAME, "-n", NAMESPACE)["metadata"]["resourceVersion"]
-    query = f"fieldSelector=metadata.name={NAME}&resourceVersion={began['metadata']['resourceVersion']}"
-    seen = rig.cp.watched(f"{SLICES}?{query}", lambda each: each["object"]["metadata"]["resourceVersion"] == last)
-    stood = [_readiness(each) for each in (began, *(each["object"] for each in seen))]
-    return [now for before, now in pairwise(({}, *stood)) if now != before]
+    now = rig.cp.get("endpointslice", NAME, "-n", NAMESPACE)
+    stood = [_readiness(each) for each in rig.cp.versions_since(SLICES, began, now)]
+    return [each for before, each in pairwise(({}, *stood)) if each != before]
 
 
 def _readiness(found: Mapping[str, Any]) -> dict[str, bool]:

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.rig import Rig, condition, is_healthy, master
-from lab.controlplane import ControlPlane
+from e2e.rig import Rig, condition, is_healthy, master, raised
 from lab.hosts import Host
-from lab.labs import hosts_lab
 from lab.processes import wait_until
 from lab.workers import worker_lab
 from redis_sentinel_operator.conf.family import FAMILIES, Family
@@ -22,15 +20,11 @@ LAB = os.environ.get("FAMILIES_LAB", "fams 192.168.180.0/24").split()
 @contextmanager
 def cluster_of(*families: str) -> Iterator[Rig]:
     """The seed's cluster, installed by the operator on hosts of the families and healthy, in a lab of its own."""
-    config = worker_lab(*LAB, families=families)
-    with hosts_lab(config) as lab, ControlPlane(config) as cp:
-        rig = Rig(lab, cp)
-        with rig.canary.watching():
-            rig.declare()
-            rig.operator.start()
-            rig.wait_healthy(180)
-            yield rig
-            rig.operator.kill()
+    with raised(worker_lab(*LAB, families=families)) as rig:
+        rig.declare()
+        rig.operator.start()
+        rig.wait_healthy(180)
+        yield rig
 
 
 def row(host: Host) -> Family:

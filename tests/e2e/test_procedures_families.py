@@ -23,9 +23,7 @@ from e2e import (
     test_switchover,
     test_upgrade,
 )
-from e2e.rig import Rig
-from lab.controlplane import ControlPlane
-from lab.labs import hosts_lab
+from e2e.rig import Rig, raised
 from lab.workers import worker_lab
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -55,12 +53,8 @@ FROM_BARE_HOSTS: tuple[Proof, ...] = (
 @pytest.fixture(scope="module", params=["el9"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """In the place of the end-to-end tests' own: hosts of another family. `seed` and `bare` are made with it."""
-    config = worker_lab(*LAB, families=(request.param,))
-    with hosts_lab(config) as lab, ControlPlane(config) as cp:
-        rig = Rig(lab, cp)
-        with rig.canary.watching():
-            yield rig
-            rig.operator.kill()
+    with raised(worker_lab(*LAB, families=(request.param,))) as rig:
+        yield rig
 
 
 def _name(proof: Proof) -> str:

@@ -360,13 +360,22 @@ class ControlPlane:
         except OSError:
             return None
 
-    def watched(self, path: str, until: Callable[[dict[str, Any]], bool], seconds: float = 60.0) -> list[Any]:
-        """The events of a watch, up to the first one that is `until`. Raises TimeoutError when that does not come."""
-        found: list[Any] = []
-        with self._opened(f"{path}&watch=1&timeoutSeconds={seconds:.0f}", seconds) as response:
+    def versions_since(
+        self, path: str, began: Mapping[str, Any], now: Mapping[str, Any], seconds: float = 60.0
+    ) -> list[Mapping[str, Any]]:
+        """An object as it was stored each time from `began` up to `now`, both among them.
+
+        `path` is the one of its collection. Raises TimeoutError when the watch does not come to `now`.
+        """
+        since, last = (each["metadata"]["resourceVersion"] for each in (began, now))
+        found: list[Mapping[str, Any]] = [began]
+        if int(last) <= int(since):
+            return found
+        query = f"fieldSelector=metadata.name={began['metadata']['name']}&resourceVersion={since}"
+        with self._opened(f"{path}?{query}&watch=1&timeoutSeconds={seconds:.0f}", seconds) as response:
             for line in response:
-                found.append(json.loads(line))
-                if until(found[-1]):
+                found.append(json.loads(line)["object"])
+                if found[-1]["metadata"]["resourceVersion"] == last:
                     return found
         raise TimeoutError(f"what was to come by {path} did not come within {seconds:.0f} s")
 

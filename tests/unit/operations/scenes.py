@@ -173,6 +173,13 @@ def config(**changes: str) -> Change:
     return lambda host: with_config(host, **changes)
 
 
+NEVER = {each: config(slave_priority="0") for each in ("S1", "S2", "S3")}
+NOBODY_CAN = "no replica can become master: " + "; ".join(
+    f"{each} has replica-priority 0, so that no sentinel promotes it: give it another one there first"
+    for each in (S1, S2, S3)
+)
+
+
 def bare(host: HostFacts) -> HostFacts:
     """Without a password, in force and in its files."""
     host = without(without(with_config(host, requirepass="", masterauth=""), "requirepass"), "masterauth")

@@ -17,7 +17,9 @@ from redis_sentinel_operator.plan.part import Stage
 from unit.operations.scenes import (
     ELSEWHERE,
     LATER,
+    NEVER,
     NOBODY,
+    NOBODY_CAN,
     NOON,
     NOON_TEXT,
     SWITCHED,
@@ -70,7 +72,6 @@ def test_replicas_alone_need_no_switchover() -> None:
 CALM = "; a restart begins only while all is calm: ask again when phase is Healthy or WaitingForYou"
 WORK = "something is to be done first: {}; ask again when phase is Healthy or WaitingForYou"
 NOTHING = "nothing waits for a restart: no entry in status.hosts[].config has pendingRestart true"
-NEVER = {each: config(slave_priority="0") for each in ("S1", "S2", "S3")}
 REFUSED: dict[str, tuple[Scene, Wish, str]] = {
     **not_calm(WISH, CALM, todo=FIRST),
     **unread(WISH, WORK, todo=FIRST),
@@ -90,11 +91,7 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
     "nobody-to-switch-to": (
         scene(facts(**NEVER), todo=ONLY_MASTER),
         WISH,
-        "no replica can become master: "
-        + "; ".join(
-            f"{each} has replica-priority 0, so that no sentinel promotes it: give it another one there first"
-            for each in (S1, S2, S3)
-        ),
+        NOBODY_CAN,
     ),
 }
 

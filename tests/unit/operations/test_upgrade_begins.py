@@ -14,12 +14,13 @@ from redis_sentinel_operator.operations import upgrade
 from redis_sentinel_operator.operations.move import Scene, Wish
 from redis_sentinel_operator.plan.part import Stage
 from unit.operations.scenes import (
+    NEVER,
     NEWER,
     NOBODY,
+    NOBODY_CAN,
     NOON_TEXT,
     OLDER,
     asking,
-    config,
     late,
     redis,
     scene,
@@ -73,7 +74,6 @@ def test_it_is_not_due(now: Scene) -> None:
 
 CALM = "; ask again when phase is Healthy or WaitingForYou"
 NOTHING = "nothing is to be upgraded: no host has an older package than package.version asks for"
-NEVER = {each: config(slave_priority="0") for each in ("S1", "S2", "S3")}
 BY_HAND = Process(77, "redis-server", "", False)
 
 
@@ -149,11 +149,7 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
     "nobody-to-switch-to": (
         late(**NEVER),
         WISH,
-        "no replica can become master: "
-        + "; ".join(
-            f"{each} has replica-priority 0, so that no sentinel promotes it: give it another one there first"
-            for each in (S1, S2, S3)
-        ),
+        NOBODY_CAN,
     ),
 }
 
