@@ -15,10 +15,8 @@ from redis_sentinel_operator.times import moment, second, seconds
 _MOST = 10
 # Steps of a procedure in which a failover is its own.
 _SWITCHING = ("ask", "demote", "watch", "rejoin", "last", "halt", "edit", "name", "agree")
-_CAUSES: Mapping[str, Cause] = {
-    "drill": "Drill",
-    "recover": "Recover",
-}  # what such a failover comes from, where it is not `Ours`
+# What such a failover comes from, where it is not `Ours`.
+_CAUSES: Mapping[str, Cause] = {"drill": "Drill", "recover": "Recover"}
 
 
 def with_answer(

@@ -35,10 +35,8 @@ class Failovers:
         self._seen: tuple[float, Sentinels] = (float("-inf"), {})  # what the sentinels answered, and when (monotonic)
         self._switched_at = float("inf")  # time.monotonic() when the present master was first seen as it
         self._heard_at = float("-inf")  # time.monotonic() of the last message that said something
-        self._asked: tuple[str, Cause] = (
-            "",
-            "Unknown",
-        )  # the host whose failover is the operator's own, and the cause that it gets
+        # the host whose failover is the operator's own, and the cause that it gets
+        self._asked: tuple[str, Cause] = ("", "Unknown")
 
     def entries(self) -> tuple[FailoverEntry, ...]:
         """Return the record as status has it."""
