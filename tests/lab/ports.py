@@ -11,11 +11,13 @@ def reserve_port() -> socket.socket:
     """Bind a port without listening: until this is closed the kernel gives it to nobody who asks for any.
 
     Nor does a connection to it meet itself. A server that asks for the very port, with SO_REUSEADDR, gets it all the
-    same.
+    same, on whichever addresses: the port is bound on all of them, as one that a connection of another address has is
+    refused to a server that listens everywhere.
     """
-    sock = socket.socket()
+    sock = socket.socket(socket.AF_INET6)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", 0))
+    sock.bind(("::", 0))
     return sock
 
 
