@@ -82,7 +82,7 @@ def _shape(text: str) -> str:
 
 def _why_refused(verb: str, at: str, created: str, now: datetime) -> str:
     if verb not in VERBS:
-        return f"{verb!r} is not supported yet; known acts: {', '.join(VERBS)}"
+        return f"{verb!r} is no act; known acts: {', '.join(VERBS)}"
     try:
         asked = datetime.fromisoformat(at)
         born = datetime.fromisoformat(created)

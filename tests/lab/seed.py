@@ -22,11 +22,6 @@ def seed_secrets(private_key: str, known_hosts: str, password: str) -> list[dict
     ]
 
 
-def seed_namespace() -> dict[str, Any]:
-    """The Namespace that the Secrets and the cluster live in."""
-    return _document("namespace.yaml")
-
-
 def seed_cluster(config: LabConfig) -> dict[str, Any]:
     """The resource with the hosts of `config`: as in the file where the lab has the file's addresses.
 

@@ -75,7 +75,7 @@ def test_an_act_that_another_operator_has_answered_is_not_done_again() -> None:
         (
             "vanish - 2026-01-31T12:00:00Z",
             "2026-01-01T00:00:00Z",
-            "'vanish' is not supported yet; known acts: adopt-claim, forget-host, switchover, drill, restart, upgrade, "
+            "'vanish' is no act; known acts: adopt-claim, forget-host, switchover, drill, restart, upgrade, "
             "recover, reset-stale",
         ),
         (

@@ -109,7 +109,8 @@ def _disturbed(desired: Desired, sentinels: Sentinels, last: Reign) -> str | Non
                 f"the sentinel on {name} names {_name(desired, view.address)} at config epoch {view.config_epoch}, and "
                 f"the last confirmed epoch was {last.config_epoch}: the sentinels are switching"
             )
-    return in_failover(desired, sentinels, flags=FAILING_OVER)
+    failover = in_failover(desired, sentinels, flags=FAILING_OVER)
+    return failover and f"{failover}: ask again when that is over"
 
 
 def _accounted(sentinels: Sentinels, host: str) -> bool:

@@ -129,8 +129,9 @@ def _at_work(desired: Desired, right: Agreed, sentinels: Sentinels) -> str | Non
             return f"the sentinel on {name} is in tilt mode: ask again in half a minute"
         shown = view.flags & _AT_WORK
         if name in right.hosts and shown:
-            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))})"
-    return in_failover(desired, sentinels, flags=FAILING_OVER)
+            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))}): ask again when that is over"
+    failover = in_failover(desired, sentinels, flags=FAILING_OVER)
+    return failover and f"{failover}: ask again when that is over"
 
 
 def _not_master(desired: Desired, right: Agreed, redis: Redises) -> str | None:

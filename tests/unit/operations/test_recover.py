@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
     "failover-going-on": (
         at(dead(S1=down(flags=DOWN | {"failover_in_progress"}))),
         OF_S2,
-        f"the sentinel on {S1} is in a failover (failover_in_progress)",
+        f"the sentinel on {S1} is in a failover (failover_in_progress): ask again when that is over",
     ),
     "another-master": (
         at(dead(S3=redis(role="master"))),

@@ -119,12 +119,12 @@ REFUSED: dict[str, tuple[Scene, Wish, str]] = {
     "master-down": (
         at(calm(S3=ASTRAY, S1=says(S1, flags=frozenset({"master", "s_down"})))),
         WISH,
-        f"{NOT_NOW}the sentinel on {S1} is at work on the master (s_down)",
+        f"{NOT_NOW}the sentinel on {S1} is at work on the master (s_down): ask again when that is over",
     ),
     "failover": (
         at(calm(S3=says(S3, master=NOWHERE, flags=frozenset({"failover_in_progress"})))),
         WISH,
-        f"{NOT_NOW}the sentinel on {S3} is in a failover (failover_in_progress)",
+        f"{NOT_NOW}the sentinel on {S3} is in a failover (failover_in_progress): ask again when that is over",
     ),
     "master-unread": (
         at(calm(S3=ASTRAY, M=lambda host: replace(host, redis=Unknown("silent")))),
