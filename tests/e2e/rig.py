@@ -123,9 +123,11 @@ class Rig:
         """Wait until all is healthy and every sentinel is followed, and return the resource: nothing more is to come.
 
         A cluster is healthy a second or two before the last follower is connected and the Services were looked at;
-        status tells that as well.
+        status tells that as well. A sentinel that hung is in tilt for half a minute after that, and no act begins.
         """
         sentinels = {host.name for host in self.lab.replicas}
+        self.wait_healthy()
+        self.wait(lambda _: not any(self._in_tilt(name) for name in sentinels), "the end of a sentinel's tilt")
         self.wait_healthy()
         self.wait(
             lambda s: {h["name"] for h in s["hosts"] if h.get("followed")} >= sentinels, "every sentinel followed"
@@ -207,6 +209,10 @@ class Rig:
     def sentinel(self, host: str) -> Redis:
         """A client of the sentinel on a host."""
         return Redis(host=self.lab[host].address, port=26379, protocol=2, socket_timeout=15, decode_responses=True)
+
+    def _in_tilt(self, host: str) -> bool:
+        with self.sentinel(host) as client:
+            return bool(client.info("sentinel")["sentinel_tilt"])
 
     def before_a_silence(self) -> None:
         """Wait until no sentinel is just about to ask the master for INFO.
