@@ -84,11 +84,11 @@ class Rig:
     def as_listed(self, namespace: str = NAMESPACE) -> dict[str, Any]:
         """The resource as stored, with the version of the list that it is in: what is written from now on is later.
 
-        An API server that was started since the resource was written last cannot tell what came after that write.
+        An API server that was started since the resource was written last cannot tell what came after that write. By
+        kubectl, which waits where such a one says 429 ("storage is (re)initializing") to its first question.
         """
-        stored = self.cp.raw(f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{namespace}/{PLURAL}")
-        assert stored is not None, "the API server does not answer"
-        found = json.loads(stored)
+        path = f"/apis/redis-sentinel-operator.io/v1alpha1/namespaces/{namespace}/{PLURAL}"
+        found = json.loads(self.cp.kubectl("get", "--raw", path))
         body: dict[str, Any] = next(each for each in found["items"] if each["metadata"]["name"] == NAME)
         body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
         return body
