@@ -18,6 +18,7 @@ from redis_sentinel_operator.model.fact import Known, SentinelView
 from redis_sentinel_operator.model.verdict import Finding
 
 _AT_WORK = FAILING_OVER | {"s_down", "o_down"}
+_ASK_AGAIN = "ask again when that is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,9 @@ def _at_work(desired: Desired, right: Agreed, sentinels: Sentinels) -> str | Non
             return f"the sentinel on {name} is in tilt mode: ask again in half a minute"
         shown = view.flags & _AT_WORK
         if name in right.hosts and shown:
-            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))}): ask again when that is over"
+            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))}): {_ASK_AGAIN}"
     failover = in_failover(desired, sentinels, flags=FAILING_OVER)
-    return failover and f"{failover}: ask again when that is over"
+    return failover and f"{failover}: {_ASK_AGAIN}"
 
 
 def _not_master(desired: Desired, right: Agreed, redis: Redises) -> str | None:
