@@ -181,7 +181,7 @@ class Host:
             (self._disk / name).mkdir(parents=True, exist_ok=True)
         lower = ":".join(str(tree) for tree in self.trees)
         # Without syncs: several hosts share one disk, and a sentinel that waits two seconds for it goes into tilt.
-        shutil.rmtree(self._disk / "work/work/incompat", onerror=absent_is_fine)  # the mark of the last mount without
+        shutil.rmtree(self._disk / "work" / "work" / "incompat", onerror=absent_is_fine)  # the last mount's mark
         options = f"lowerdir={lower},upperdir={self._disk}/upper,workdir={self._disk}/work,volatile"
         run(["mount", "-t", "overlay", f"lab-{self.lab.name}", "-o", options, self.root])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redis_sentinel_operator.judge.master import Redises, Sentinels, facts_of, redis_of, views
-from redis_sentinel_operator.judge.superseded import FAILING_OVER, in_failover
+from redis_sentinel_operator.judge.superseded import failing_over
 from redis_sentinel_operator.model.desired import Desired, DesiredHost
 from redis_sentinel_operator.model.fact import Denied, Known, RedisFacts, SentinelView, Unknown
 from redis_sentinel_operator.model.verdict import Confirmed, Verdict
@@ -109,8 +109,7 @@ def _disturbed(desired: Desired, sentinels: Sentinels, last: Reign) -> str | Non
                 f"the sentinel on {name} names {_name(desired, view.address)} at config epoch {view.config_epoch}, and "
                 f"the last confirmed epoch was {last.config_epoch}: the sentinels are switching"
             )
-    failover = in_failover(desired, sentinels, flags=FAILING_OVER)
-    return failover and f"{failover}: ask again when that is over"
+    return failing_over(desired, sentinels)
 
 
 def _accounted(sentinels: Sentinels, host: str) -> bool:

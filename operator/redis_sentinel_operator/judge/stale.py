@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from redis_sentinel_operator.judge.master import Redises, Sentinels, absences, facts_of, redis_of, views
 from redis_sentinel_operator.judge.messages import say
-from redis_sentinel_operator.judge.superseded import FAILING_OVER, in_failover
+from redis_sentinel_operator.judge.superseded import ASK_AGAIN, FAILING_OVER, failing_over
 from redis_sentinel_operator.judge.telling import listed, mended
 from redis_sentinel_operator.model.desired import Desired
 from redis_sentinel_operator.model.fact import Known, SentinelView
 from redis_sentinel_operator.model.verdict import Finding
 
 _AT_WORK = FAILING_OVER | {"s_down", "o_down"}
-_ASK_AGAIN = "ask again when that is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +129,8 @@ def _at_work(desired: Desired, right: Agreed, sentinels: Sentinels) -> str | Non
             return f"the sentinel on {name} is in tilt mode: ask again in half a minute"
         shown = view.flags & _AT_WORK
         if name in right.hosts and shown:
-            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))}): {_ASK_AGAIN}"
-    failover = in_failover(desired, sentinels, flags=FAILING_OVER)
-    return failover and f"{failover}: {_ASK_AGAIN}"
+            return f"the sentinel on {name} is at work on the master ({', '.join(sorted(shown))}): {ASK_AGAIN}"
+    return failing_over(desired, sentinels)
 
 
 def _not_master(desired: Desired, right: Agreed, redis: Redises) -> str | None:

@@ -17,6 +17,7 @@ from redis_sentinel_operator.model.verdict import Confirmed, Uncertain, Verdict
 
 FAILING_OVER = frozenset({"failover_in_progress", "force_failover"})
 SWITCHING = FAILING_OVER | {"o_down"}
+ASK_AGAIN = "ask again when that is over"  # what a person who asked is told
 _WHOLE = 1.0  # a redis counts only whole seconds of its uptime
 _EXACT = 0.05  # what may be wrong with the age of its process, in hundredths of a second as it is
 _AT_ONCE = 0.5  # seconds between the two answers, of redis and of its host, to one reading
@@ -30,6 +31,12 @@ def in_failover(desired: Desired, sentinels: Sentinels, but: str = "", flags: fr
         if name != but and found:
             return f"the sentinel on {name} is in a failover ({', '.join(sorted(found))})"
     return None
+
+
+def failing_over(desired: Desired, sentinels: Sentinels) -> str | None:
+    """Return a sentence for a person whose act a failover stands against, None when there is none."""
+    failover = in_failover(desired, sentinels, flags=FAILING_OVER)
+    return failover and f"{failover}: {ASK_AGAIN}"
 
 
 def not_superseded(
