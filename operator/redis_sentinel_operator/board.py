@@ -205,10 +205,10 @@ class Board:
             self._update(failovers=self.failovers.entries())
             self._store(patience_for(event.channel))
 
-    def report(self, report: Report, desired: Desired | None) -> None:
-        """Take over what a pass found and did, unless it only missed something for a moment."""
+    def report(self, report: Report, desired: Desired | None) -> bool:
+        """Take over what a pass found and did, and return True; False where it only missed something for a moment."""
         if self._unread.is_no_news(self._report, report):
-            return
+            return False
         self._report = report
         self._desired = self._reported = desired or self._desired
         if self._observes(report):
@@ -229,6 +229,7 @@ class Board:
                 plan=plan_items(report.plan) if desired.management == "Observe" else (),
             )
         self._refresh()
+        return True
 
     def services(self, finding: Finding) -> None:
         """Take over what is said of the Services."""
@@ -308,9 +309,7 @@ class Board:
         else:
             inputs = self.known()
             whole = overall(inputs)
-            found = tuple(
-                self._stamped(each.type, each.status, each.reason, each.message) for each in conditions(inputs)
-            )
+            found = tuple(self._stamped(c.type, c.status, c.reason, c.message) for c in conditions(inputs))
             self._update(phase=cast(Phase, whole.phase), message=whole.message, conditions=found)
         self._store(patience)
 

@@ -19,7 +19,9 @@ class Pace:
         self.failures = 0
 
     def is_news(self, outcome: Outcome) -> bool:
-        """Whether a pass changed something, or decided something else than the one before."""
+        """Whether a pass changed something, or decided something else than what was told last."""
+        if not outcome.news:
+            return False
         before, self._told = self._told, outcome.sentence
         return outcome.changed or outcome.sentence != before
 

@@ -149,7 +149,8 @@ async def reconcile(this: Pass) -> Outcome:
         todo = replace(todo, waiting=done.under_way + todo.waiting)
         verdict = _complete_bootstrap(this, facts, verdict)
     sentence = decided.sentence(this.desired.management, todo, done, refusal)
-    this.board.report(Report(this.desired.generation, facts, verdict, todo, done.all, sentence, refusal), this.desired)
+    report = Report(this.desired.generation, facts, verdict, todo, done.all, sentence, refusal)
+    news = this.board.report(report, this.desired)
     return Outcome(
         sentence,
         decided.requeue(this.settings, verdict, todo, done, refusal, hands_off=this.hands_off),
@@ -158,6 +159,7 @@ async def reconcile(this: Pass) -> Outcome:
         failed=any(not result.ok for result in done.results),
         away=away(this.desired, facts, verdict),
         retry_in=done.retry_in,
+        news=news,
     )
 
 

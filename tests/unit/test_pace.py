@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,6 +25,13 @@ def test_news_is_a_change_or_another_sentence() -> None:
     pace = Pace(Settings())
     outcomes = [Outcome(WELL, 60.0), Outcome(WELL, 60.0), Outcome(WELL, 60.0, changed=True), Outcome("no", 1.0)]
     assert [pace.is_news(each) for each in outcomes] == [True, False, True, True]
+
+
+def test_what_could_not_be_read_for_a_moment_is_no_news_and_what_comes_after_it_neither() -> None:
+    pace = Pace(Settings())
+    missed = Outcome("redis_slave01 could not be read", 1.0, news=False)
+    outcomes = [Outcome(WELL, 60.0), missed, Outcome(WELL, 60.0), missed, replace(missed, news=True)]
+    assert [pace.is_news(each) for each in outcomes] == [True, False, False, False, True]
 
 
 def test_what_stays_the_same_is_looked_at_less_and_less_often() -> None:

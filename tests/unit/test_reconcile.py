@@ -12,10 +12,10 @@ import pytest
 from redis_sentinel_operator import reconcile
 from redis_sentinel_operator.apply.scripts import Guard
 from redis_sentinel_operator.board import Board
-from redis_sentinel_operator.board_unread import Patience
+from redis_sentinel_operator.board_unread import MOMENT, Patience
 from redis_sentinel_operator.judge.health import JudgeContext
 from redis_sentinel_operator.model.desired import Desired
-from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known
+from redis_sentinel_operator.model.fact import Claim, ClusterFacts, Known, Unknown
 from redis_sentinel_operator.model.report import Report
 from redis_sentinel_operator.model.step import Plan
 from redis_sentinel_operator.model.verdict import Uncertain
@@ -25,8 +25,8 @@ from redis_sentinel_operator.outliving import ANOTHER
 from redis_sentinel_operator.reconcile import Pass
 from redis_sentinel_operator.rounds import Rounds
 from redis_sentinel_operator.settings import Settings
-from unit.boarding import CALM, START, WHOLE
-from unit.judge.clusters import ADDRESS, OWNER, S1, M, running
+from unit.boarding import CALM, START, WHOLE, healthy
+from unit.judge.clusters import ADDRESS, OWNER, S1, S2, M, running
 
 
 def a_pass(board: Board, **changes: Any) -> Pass:
@@ -86,6 +86,24 @@ async def test_where_another_operator_is_at_work_nothing_is_done_begun_or_answer
     assert not outcome.changed
     assert "acts" not in board.document()
     assert board.operation is None
+
+
+async def test_what_could_not_be_read_for_a_moment_is_no_news_for_the_log_either(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = Unknown("systemctl show failed or took longer than 3 s", "ProbeFailed")
+    hosts = dict(running().hosts) | {S2: replace(running().hosts[S2], units=units)}
+    began = time.monotonic()
+    readings = [ClusterFacts(hosts, began), ClusterFacts(hosts, began + MOMENT)]
+
+    async def read(*_: object) -> ClusterFacts:
+        return readings.pop(0)
+
+    monkeypatch.setattr(reconcile, "gather", read)
+    this = a_pass(healthy(board))
+    for news in (False, True):
+        outcome = await reconcile.reconcile(this)
+        assert (outcome.sentence, outcome.news) == (f"{S2} could not be read and is left alone: {units.message}", news)
 
 
 @pytest.mark.parametrize(("reason", "seconds"), [("RoleUndone", 9.0), ("SentinelsDisagree", 0.0)])

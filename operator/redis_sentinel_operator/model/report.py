@@ -52,7 +52,8 @@ class Outcome:
     """What the loop does next: the sentence is logged and published, the next pass is in `requeue_after` seconds.
 
     `failed`: a step of this pass did. `away` are the hosts of a living cluster whose redis does not answer: each is
-    looked for until it is back. In `retry_in` seconds at the latest what failed on one host is due again.
+    looked for until it is back. In `retry_in` seconds at the latest what failed on one host is due again. `news` is
+    False where something only could not be read for a moment: neither status nor the log tells that.
     """
 
     sentence: str
@@ -62,3 +63,4 @@ class Outcome:
     failed: bool = False
     away: frozenset[str] = frozenset()
     retry_in: float = math.inf
+    news: bool = True
