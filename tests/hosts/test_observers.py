@@ -155,7 +155,12 @@ def test_passwords_are_masked() -> None:
     [
         ("echo x >>/etc/motd", "sed -i '$d' /etc/motd", "files: .* /etc/motd"),
         ("chmod 600 /etc/motd", "chmod 644 /etc/motd", "files: /etc/motd f 600"),
-        ("systemctl disable -q redis", "systemctl enable -q redis", "enabled: redis.service"),
+        ("systemctl disable -q redis", "systemctl enable -q redis", r"files: .*multi-user\.target\.wants/redis\.service"),
+        (
+            "systemctl mask -q --runtime redis-sentinel",
+            "systemctl unmask -q --runtime redis-sentinel",
+            "enabled until the next boot: /run/systemd/system/redis-sentinel.service /dev/null",
+        ),
         (
             "firewall-cmd -q --add-port=1/tcp",
             "firewall-cmd -q --remove-port=1/tcp",
