@@ -155,7 +155,11 @@ def test_passwords_are_masked() -> None:
     [
         ("echo x >>/etc/motd", "sed -i '$d' /etc/motd", "files: .* /etc/motd"),
         ("chmod 600 /etc/motd", "chmod 644 /etc/motd", "files: /etc/motd f 600"),
-        ("systemctl disable -q redis", "systemctl enable -q redis", r"files: .*multi-user\.target\.wants/redis\.service"),
+        (
+            "systemctl disable -q redis",
+            "systemctl enable -q redis",
+            r"files: .*multi-user\.target\.wants/redis\.service",
+        ),
         (
             "systemctl mask -q --runtime redis-sentinel",
             "systemctl unmask -q --runtime redis-sentinel",
