@@ -21,9 +21,9 @@ _VOLATILE = re.compile(
 _SECRET = {"requirepass", "masterauth", "masteruser"}
 
 # Each section is a set of lines. POSIX sh; `cd /` keeps names absolute; nft -s leaves counters out. Kernel settings
-# are only those of the host's own namespaces: what all hosts of this machine share is changed by nobody's steps. What is
-# enabled or masked is seen as links: list-unit-files keeps systemd itself busy for a second (EL7), and the operator's own
-# question waited behind that of all four hosts for more than the three that it may take.
+# are only those of the host's own namespaces: what all hosts of this machine share is changed by nobody's steps.
+# What is enabled or masked is seen as links: list-unit-files keeps systemd itself busy for a second (EL7), and the
+# operator's own question waited behind that of all four hosts for more than the three that it may take.
 _SCRIPT = r"""
 LC_ALL=C; export LC_ALL
 echo '== packages'; rpm -qa --qf '%{NAME}-%{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\n'
