@@ -45,7 +45,7 @@ bus() { # interface method argument: sets $said
         count_answer
     else
         said=$(exec timeout 2 busctl --system call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 \
-            "$1" "$2" ${3:+s "$3"} 2>/dev/null)
+            "$1" "$2" ${3:+s} ${3:+"$3"} 2>/dev/null) # words of their own: IFS holds no blank
     fi
 }
 
