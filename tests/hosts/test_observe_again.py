@@ -15,6 +15,7 @@ import pytest
 
 from hosts.passes import Passes, passes
 from hosts.stepping import step
+from hosts.test_observe import without
 from lab.hosts import Host
 from lab.labs import Lab
 from lab.seedcluster import PASSWORD, HandMade, make_by_hand
@@ -236,16 +237,12 @@ async def test_a_step_of_ours_makes_all_be_told_anew(knowing: Passes, cluster: H
 async def test_without_dbus_send_it_is_busctl_that_asks(knowing: Passes, cluster: HandMade, lab_hosts: Lab) -> None:
     host = cluster.replicas[0]
     whole = await read(knowing)
-    absent = "dbus-send", "firewall-cmd"  # the latter answers, slowly, where the bus does not
-    host.run("; ".join(f"mv /usr/bin/{each} /usr/bin/{each}.away" for each in absent))
-    try:
+    with without(host, "dbus-send"), without(host, "firewall-cmd"):  # which answers, slowly, where the bus does not
         async with only(lab_hosts, host) as work:
             assert (await read(work)).firewall == whole.firewall
             assert (await read(work)).firewall == whole.firewall
             found = kept(work)
             assert found is not None and "firewall" not in found.memory.marked  # it tells no number
-    finally:
-        host.run("; ".join(f"mv /usr/bin/{each}.away /usr/bin/{each}" for each in absent))
 
 
 async def test_another_password_is_refused_and_not_shown(cluster: HandMade, lab_hosts: Lab) -> None:
